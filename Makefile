@@ -1,0 +1,30 @@
+# make run: listen (microphone if there is one, else the bundled recording).
+# make test: all tests. make check: format, lint, types and tests.
+PYTHON ?= python3
+VENV ?= .venv
+
+.PHONY: run test check figures
+
+run: $(VENV)/serve
+	$(VENV)/bin/instrd run
+
+test: $(VENV)/develop
+	$(VENV)/bin/pytest --cov --cov-report=term --cov-fail-under=85
+
+check: $(VENV)/develop
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(MAKE) test
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV) || { echo "Debian: apt-get install python3-venv" >&2; exit 1; }
+
+# What serving needs, and no more.
+$(VENV)/serve: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/develop: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --editable '.[train,test]'
+	touch $@ $(VENV)/serve
