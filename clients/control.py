@@ -1,0 +1,75 @@
+"""Commands to a running daemon: one request, one reply."""
+
+import secrets
+import warnings
+from typing import Annotated, Any, Final
+
+import msgspec
+import platformdirs
+import zmq
+from msgspec import Meta, Struct, field
+
+from instrd.clients.protocol import VERSION, Name, Probability, SourceId
+
+MAX_REQUEST_BYTES: Final = 65536
+
+
+class ControlError(Exception):
+    """The daemon did not answer, or answered in another language."""
+
+
+# A model is asked for by name; a leading dot or a slash would make it a path.
+BundleName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}\Z")]
+ShortText = Annotated[str, Meta(max_length=64)]
+
+
+class Request(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One command; the fields after `cmd` are those that some command takes."""
+
+    v: ShortText = VERSION
+    id: ShortText = ""  # chosen by the asker, comes back in the reply
+    cmd: ShortText
+    source: SourceId | None = None  # pause, resume, get_state; null: all sources
+    model: BundleName | None = None  # set_model
+    labels: tuple[Name, ...] | None = None  # set_mask: labels never reported
+    thresholds_on: dict[Name, Probability] = field(default_factory=dict)  # set_thresholds
+    thresholds_off: dict[Name, Probability] = field(default_factory=dict)  # set_thresholds
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """What became of a request."""
+
+    id: str
+    ok: bool
+    error: str | None = None  # a sentence where ok is false
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+def default_endpoint() -> str:
+    """Return the ipc endpoint that daemon and clients use unless told otherwise."""
+    with warnings.catch_warnings():
+        # its fallback is as private as the real one, because the daemon checks the directory
+        warnings.simplefilter("ignore", platformdirs.RuntimeDirWarning)
+        folder = platformdirs.user_runtime_path("instrd")
+    return f"ipc://{folder / 'control.ipc'}"
+
+
+def request(endpoint: str, cmd: str, *, timeout_s: float = 2.0, **fields: Any) -> Reply:
+    """Send one command and wait for its reply; ControlError if none comes in time."""
+    question = {"v": VERSION, "id": secrets.token_hex(4), "cmd": cmd, **fields}
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        try:
+            socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            raise ControlError(f"cannot connect to {endpoint}: {error}") from error
+        socket.send(msgspec.json.encode(question))
+        if not socket.poll(round(timeout_s * 1000)):
+            raise ControlError(
+                f"no answer from {endpoint} within {timeout_s:g} s; is instrd running?"
+            )
+        answer = socket.recv()
+    try:
+        return msgspec.json.decode(answer, type=Reply)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ControlError(f"{endpoint} does not speak instrd control: {error}") from error

@@ -1,0 +1,43 @@
+"""What is heard right now, live in a terminal."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+
+from instrd.clients.drawing import render
+from instrd.clients.link import link_of
+from instrd.clients.picture import Picture
+from instrd.clients.subscriber import Subscriber
+from instrd.clients.tail import lines
+
+REDRAW_S: Final = 0.125
+
+
+def watch(subscriber: Subscriber, console: Console, stop: Callable[[], bool]) -> None:
+    """Draw until `stop` or until the daemon says bye; plain lines where there is no terminal."""
+    if console.is_terminal:
+        _draw(subscriber, console, stop)
+    else:
+        for line in lines(subscriber, stop=stop):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _draw(subscriber: Subscriber, console: Console, stop: Callable[[], bool]) -> None:
+    picture = Picture()
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while not (stop() or subscriber.ended):
+            _take_until(time.monotonic() + REDRAW_S, subscriber, picture)
+            width, height = console.size
+            live.update(render(picture, link_of(subscriber), width, height), refresh=True)
+    if picture.bye is not None:
+        console.print(f"instrd ended: {picture.bye.reason}", markup=False, highlight=False)
+
+
+def _take_until(due_s: float, subscriber: Subscriber, picture: Picture) -> None:
+    while (left_s := due_s - time.monotonic()) > 0:
+        message = subscriber.receive(left_s)
+        if message is not None:
+            picture.take(message)

@@ -1,0 +1,37 @@
+"""The picture drawn for a terminal of any size."""
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from instrd.clients.link import Link
+from instrd.clients.picture import Picture
+from instrd.clients.sourcepanel import SourcePanel
+
+
+def render(picture: Picture, link: Link, width: int, height: int) -> RenderableType:
+    """Return the dashboard, with as much detail as `height` rows allow."""
+    share = (height - 1) // max(1, len(picture.sources))
+    panels = (SourcePanel(picture, source, link, width) for source in picture.sources.values())
+    return Group(_header(picture, link, width), *(panel.draw(share) for panel in panels))
+
+
+def _header(picture: Picture, link: Link, width: int) -> Text:
+    left = Text.assemble((" instrd ", "bold black on #4dabf7"), " ")
+    if picture.run:
+        left.append(picture.node, style="bold").append(f" · run {picture.run}", style="grey58")
+    if picture.model:
+        left.append(f" · model {picture.model.name} on {picture.model.device}", style="grey58")
+    right = _pulse(picture, link)
+    left.truncate(max(0, width - len(right) - 1), overflow="ellipsis", pad=True)
+    return left.append(" ").append_text(right)
+
+
+def _pulse(picture: Picture, link: Link) -> Text:
+    if link.ended:
+        return Text(f"■ ended: {picture.bye.reason if picture.bye else ''} ", style="bold yellow")
+    if link.heartbeat_age_s is None:
+        return Text(f"waiting for {link.endpoint} ", style="bold yellow")
+    lost = f"{link.lost} messages lost · " if link.lost else ""
+    if link.alive:
+        return Text.assemble((lost, "red1"), (f"♥ {link.heartbeat_age_s:.1f} s ", "bold green3"))
+    return Text(f"{lost}✖ dead for {link.heartbeat_age_s:.0f} s ", style="bold red1")

@@ -1,0 +1,129 @@
+"""What the messages so far add up to: the state behind the dashboard."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from instrd.clients.protocol import (
+    Account,
+    AnyMessage,
+    Bye,
+    Event,
+    Frame,
+    Gap,
+    Heartbeat,
+    Hello,
+    Level,
+    Model,
+    State,
+    Status,
+)
+
+TIMELINE_US: Final = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sounding:
+    """One block of the timeline; it still sounds while `t_off_us` is None."""
+
+    label: str
+    t_on_us: int
+    t_off_us: int | None = None
+
+
+@dataclass(slots=True)
+class SourcePicture:
+    """The newest of everything about one source, and its last 20 s."""
+
+    source: str
+    status: Status | None = None
+    level: Level | None = None
+    frame: Frame | None = None
+    state: State | None = None
+    account: Account | None = None
+    soundings: dict[str, Sounding] = field(default_factory=dict)  # by event id
+    gaps_us: deque[int] = field(default_factory=deque)  # when they were reported
+    gap_count: int = 0
+    skipped: int = 0  # hops
+
+    def take(self, message: Frame | Event | State | Level | Gap | Status) -> None:
+        match message:
+            case Frame():
+                self.frame = message
+                self.skipped += message.skipped
+            case Event():
+                self.soundings[message.id] = Sounding(
+                    message.label, message.t_on_us, message.t_off_us
+                )
+            case State():
+                self.state = message
+                self._reconcile(message)
+            case Level():
+                self.level = message
+            case Gap():
+                self.gaps_us.append(message.t_pub_us)
+                self.gap_count += 1
+            case Status():
+                self.status = message
+
+    def forget(self, before_us: int) -> None:
+        while self.gaps_us and self.gaps_us[0] < before_us:
+            self.gaps_us.popleft()
+        for event_id, sounding in list(self.soundings.items()):
+            if sounding.t_off_us is not None and sounding.t_off_us < before_us:
+                del self.soundings[event_id]
+
+    def _reconcile(self, state: State) -> None:
+        """Begin what began before we listened; end what ended in a message we lost."""
+        sounds = {active.id: active for active in state.active}
+        for event_id, sounding in self.soundings.items():
+            if sounding.t_off_us is None and event_id not in sounds:
+                ended = Sounding(sounding.label, sounding.t_on_us, state.t_pub_us)
+                self.soundings[event_id] = ended
+        for event_id, active in sounds.items():
+            self.soundings.setdefault(event_id, Sounding(active.label, active.t_on_us))
+
+
+@dataclass(slots=True)
+class Picture:
+    """One daemon as its messages show it; another run starts a new picture."""
+
+    node: str = ""
+    run: str = ""
+    now_us: int = 0  # publish time of the newest message
+    hello: Hello | None = None
+    model: Model | None = None
+    heartbeat: Heartbeat | None = None
+    bye: Bye | None = None
+    sources: dict[str, SourcePicture] = field(default_factory=dict)
+
+    def take(self, message: AnyMessage) -> None:
+        if message.run != self.run:
+            self._start(message)
+        if not message.retained:
+            self.now_us = max(self.now_us, message.t_pub_us)
+        match message:
+            case Hello():
+                self.hello = message
+                for source in message.sources:
+                    self._source(source)
+            case Model():
+                self.model = message
+            case Heartbeat():
+                self.heartbeat = message
+                for source, account in message.sources.items():
+                    self._source(source).account = account
+            case Bye():
+                self.bye = message
+            case _:
+                heard = self._source(message.source)
+                heard.take(message)
+                heard.forget(self.now_us - TIMELINE_US)
+
+    def _start(self, message: AnyMessage) -> None:
+        self.node, self.run, self.now_us = message.node, message.run, 0
+        self.hello = self.model = self.heartbeat = self.bye = None
+        self.sources = {}
+
+    def _source(self, source: str) -> SourcePicture:
+        return self.sources.setdefault(source, SourcePicture(source))

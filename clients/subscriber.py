@@ -1,0 +1,194 @@
+"""Messages come in: decoded, without copies, with losses counted and a dead publisher noticed."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+import zmq
+
+from instrd.clients.codec import ROOT, ProtocolError, decode, topic
+from instrd.clients.protocol import SOURCE_KINDS, AnyMessage, Bye, Heartbeat
+
+DEFAULT_ENDPOINT: Final = "tcp://127.0.0.1:5570"
+DEAD_AFTER_S: Final = 3.0
+QUEUE_MESSAGES: Final = 10_000
+MAX_MESSAGE_BYTES: Final = 1 << 20
+WAKE_S: Final = 0.25  # how often an idle iteration looks at the heartbeat's age
+
+
+@dataclass(slots=True)
+class _Run:
+    """What was heard from one start of one daemon."""
+
+    heard_s: float = 0.0
+    beaten: bool = False  # a heartbeat was heard
+    seen: dict[str, int] = field(default_factory=dict)  # topic -> last seq
+
+
+class Subscriber:
+    """Follows one publisher or several; belongs to one thread at a time.
+
+    Parameters
+    ----------
+    sources, kinds
+        Follow only these sources, and only these kinds of their messages (frame, event, state,
+        level, gap, status); empty means all. Heartbeats, hello, model and bye always come.
+    """
+
+    def __init__(
+        self,
+        endpoints: str | Sequence[str] = DEFAULT_ENDPOINT,
+        *,
+        sources: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.endpoints = (endpoints,) if isinstance(endpoints, str) else tuple(endpoints)
+        self.lost: Counter[str] = Counter()  # messages by topic
+        self.invalid = 0  # messages that could not be read
+        self._prefixes = _prefixes(sources, kinds)
+        self._clock_s = clock_s
+        self._heartbeat_s: float | None = None
+        self._runs: dict[str, _Run] = {}
+        self._over: set[str] = set()  # runs that said bye
+        with ExitStack() as opening:
+            context = opening.enter_context(zmq.Context())
+            self._socket = opening.enter_context(context.socket(zmq.SUB))
+            _limit(self._socket)
+            for endpoint in self.endpoints:
+                _connect(self._socket, endpoint)
+            for prefix in self._prefixes:
+                self._socket.subscribe(prefix)
+            self._open = opening.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def __iter__(self) -> Iterator[AnyMessage]:
+        """Yield messages until every publisher heard has said bye."""
+        while not self.ended:
+            message = self.receive(WAKE_S)
+            if message is not None:
+                yield message
+
+    def receive(self, timeout_s: float) -> AnyMessage | None:
+        """Return the next message, or None if none comes in time."""
+        due_s = time.monotonic() + timeout_s
+        while self._socket.poll(max(0, round((due_s - time.monotonic()) * 1000))):
+            message = self._take(self._socket.recv_multipart(zmq.NOBLOCK))
+            if message is not None:
+                return message
+        return None
+
+    def drain(self) -> list[AnyMessage]:
+        """Return what waits, of each topic only the newest, oldest first."""
+        newest: dict[str, AnyMessage] = {}
+        while (message := self.receive(0)) is not None:
+            newest.pop(topic(message), None)
+            newest[topic(message)] = message
+        return list(newest.values())
+
+    @property
+    def heartbeat_age_s(self) -> float | None:
+        """How long ago a heartbeat was received; None before the first."""
+        return None if self._heartbeat_s is None else self._clock_s() - self._heartbeat_s
+
+    @property
+    def alive(self) -> bool:
+        """Whether a heartbeat was received within the last 3 s; bye ends life at once."""
+        age_s = self.heartbeat_age_s
+        return age_s is not None and age_s < DEAD_AFTER_S and not self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether every publisher heard so far has said bye."""
+        oldest_s = self._clock_s() - DEAD_AFTER_S
+        return bool(self._over) and not any(run.heard_s > oldest_s for run in self._runs.values())
+
+    def _take(self, parts: list[bytes]) -> AnyMessage | None:
+        try:
+            message = decode(parts[1])
+        except (IndexError, ProtocolError):
+            self.invalid += 1
+            return None
+        if message.run in self._over:
+            return None
+        run = self._runs.setdefault(message.run, _Run())
+        run.heard_s = self._clock_s()
+        if not self._is_new(message, run):
+            return None
+        if isinstance(message, Heartbeat):
+            self._take_heartbeat(message, run)
+        elif isinstance(message, Bye):
+            self._over.add(message.run)
+            del self._runs[message.run]
+        return message
+
+    def _is_new(self, message: AnyMessage, run: _Run) -> bool:
+        name = topic(message)
+        last = run.seen.get(name, message.seq - 1)
+        if message.seq <= last:
+            return False
+        self._count(name, message.seq - last - 1)
+        run.seen[name] = message.seq
+        return True
+
+    def _take_heartbeat(self, message: Heartbeat, run: _Run) -> None:
+        """Notice lost events that no later event of their topic gives away."""
+        self._heartbeat_s = run.heard_s
+        for name, seq in message.last_seq.items():
+            if name.startswith(self._prefixes):
+                # at the first heartbeat of a run, earlier events were before our time
+                last = run.seen.get(name, 0 if run.beaten else seq)
+                self._count(name, seq - last)
+                run.seen[name] = max(seq, last)
+        run.beaten = True
+
+    def _count(self, name: str, lost: int) -> None:
+        if lost > 0:
+            self.lost[name] += lost
+
+
+def _prefixes(sources: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
+    unknown = sorted(set(kinds) - set(SOURCE_KINDS))
+    if unknown:
+        allowed = ", ".join(SOURCE_KINDS)
+        raise ValueError(f"unknown kind {', '.join(unknown)}; allowed: {allowed}")
+    if not sources and not kinds:
+        return (ROOT,)
+    names = [f"{ROOT}{kind}/" for kind in kinds or SOURCE_KINDS]
+    # sys comes last: whoever hears a heartbeat is subscribed to all the rest
+    return (
+        *(f"{name}{source}/" for name in names for source in sources or ("",) if source),
+        *(name for name in names if not sources),
+        f"{ROOT}sys/",
+    )
+
+
+def _limit(socket: zmq.Socket[bytes]) -> None:
+    socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
+    socket.setsockopt(zmq.RECONNECT_IVL, 100)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
+    socket.setsockopt(zmq.LINGER, 0)
+
+
+def _connect(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        raise ConnectionError(f"cannot connect to {endpoint}: {error}") from error

@@ -1,0 +1,77 @@
+"""Messages as lines of text: for people, or one JSON object each."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from instrd.clients.codec import encode
+from instrd.clients.protocol import AnyMessage, Bye, Event, Gap, Heartbeat, Hello, Model, Status
+from instrd.clients.subscriber import WAKE_S, Subscriber
+
+
+def lines(
+    subscriber: Subscriber, *, as_json: bool = False, stop: Callable[[], bool] = lambda: False
+) -> Iterator[str]:
+    """Yield a line per message worth one until the publisher says bye or `stop` says so.
+
+    As JSON that is every message; else what begins, ends, fails or falls silent.
+    """
+    was_alive = False
+    while not (subscriber.ended or stop()):
+        message = subscriber.receive(WAKE_S)
+        if message is not None:
+            line = encode(message).decode() if as_json else line_of(message)
+            if line is not None:
+                yield line
+        if was_alive and not subscriber.alive and not subscriber.ended and not as_json:
+            yield "no heartbeat for 3 s: instrd is dead, stuck or out of reach"
+        was_alive = subscriber.alive
+
+
+def line_of(message: AnyMessage) -> str | None:
+    text = _text(message)
+    if text is None:
+        return None
+    where = "instrd" if isinstance(message, Hello | Model | Heartbeat | Bye) else message.source
+    return _printable(f"{_clock(_when_us(message))}  {where:<14}  {text}")
+
+
+def _text(message: AnyMessage) -> str | None:
+    text = None
+    match message:
+        case Event(event="on"):
+            text = f"{message.label:<12}  on   p {message.p_peak:.2f}"
+        case Event(event="off", t_off_us=int(t_off_us)):
+            length_s = (t_off_us - message.t_on_us) / 1e6
+            text = f"{message.label:<12}  off  p {message.p_mean:.2f}  after {length_s:.1f} s"
+            text += f" ({message.end_reason})"
+        case Gap():
+            text = f"{message.count} samples lost ({message.reason})"
+        case Status():
+            text = "  ".join(filter(None, (message.status, message.description, message.detail)))
+        case Hello():
+            text = f"version {message.version}, sources {', '.join(message.sources)}"
+        case Model():
+            text = f"model {message.name} on {message.device}: {', '.join(message.labels)}"
+        case Bye():
+            text = f"bye: {message.reason}"
+    return text
+
+
+def _when_us(message: AnyMessage) -> int:
+    match message:
+        case Event(t_off_us=int(t_off_us)):
+            return t_off_us
+        case Event():
+            return message.t_on_us
+        case _:
+            return message.t_pub_us
+
+
+def _clock(t_us: int) -> str:
+    moment = datetime.fromtimestamp(t_us / 1e6, UTC).astimezone()
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+
+
+def _printable(text: str) -> str:
+    """Device names come from outside; a terminal must not obey them."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,0 +1,1 @@
+"""The service and its command line: sources in, named instruments out."""

@@ -1,0 +1,59 @@
+"""The daemon's heartbeat: alive, and where every captured sample went."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from instrd.clients.protocol import Account, Heartbeat
+from instrd.daemon.following import Following
+
+INTERVAL_S = 1.0
+
+
+class Heartbeats:
+    """Says once a second what became of the samples of every source."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._due = self._began
+
+    @property
+    def due(self) -> bool:
+        return time.monotonic() >= self._due
+
+    def beat(self, followed: Mapping[str, Following], last_seq: dict[str, int]) -> Heartbeat:
+        """Return the next heartbeat and set the time of the one after it."""
+        now = time.monotonic()
+        self._due = max(self._due + INTERVAL_S, now)
+        return Heartbeat(
+            uptime_s=round(now - self._began, 3),
+            interval_ms=round(INTERVAL_S * 1000),
+            sources={name: _account(following) for name, following in followed.items()},
+            last_seq=last_seq,
+        )
+
+
+def _account(following: Following) -> Account:
+    capture, stream = following.capture, following.stream
+    counts, costs = capture.ring.counts(), list(stream.costs)
+    audio_s = sum(cost.audio_s for cost in costs)
+    p50, p95 = (
+        np.percentile([cost.total_ms for cost in costs], [50, 95]).round(2).tolist()
+        if costs
+        else (None, None)
+    )
+    return Account(
+        status=following.condition,
+        captured=counts.captured,
+        analysed=stream.analysed,
+        gated=stream.gated,
+        dropped=counts.dropped + following.discarded,
+        pending=counts.pending,
+        overflows=capture.overflows,
+        restarts=0,
+        lat_p50_ms=p50,
+        lat_p95_ms=p95,
+        realtime_factor=round(sum(c.computing_s for c in costs) / audio_s, 5) if audio_s else None,
+        drift_ppm=round(capture.clock.drift_ppm, 1),
+    )

@@ -1,0 +1,99 @@
+"""`instrd classify`: the daemon's own pipeline on files, under a virtual clock."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from instrd.clients.protocol import AnyMessage, Event, Frame
+from instrd.daemon.config import Config
+from instrd.daemon.decision import SILENCE, UNKNOWN
+from instrd.daemon.hearing import Hearing
+from instrd.daemon.report import Place
+from instrd.daemon.ring import Hop
+from instrd.daemon.sampleclock import SampleClock
+from instrd.daemon.stream import Stream, advance
+from instrd.models.audiofile import AudioFile
+
+
+class FileEvent(msgspec.Struct, frozen=True):
+    """One sounding of one instrument; seconds from the start of the file."""
+
+    label: str
+    t_on_s: float
+    t_off_s: float
+    p_mean: float
+
+
+class FileFrame(msgspec.Struct, frozen=True):
+    """One judgement: the stretch it looks back over, and what it says of it."""
+
+    t0_s: float
+    t1_s: float
+    decision: str
+    p: dict[str, float]
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a file is found to hold."""
+
+    path: str
+    decision: str
+    """The strongest instrument, or `unknown`, or `silence`."""
+    p: dict[str, float]
+    """Mean probability of each label over the judgements that passed the gate."""
+    events: tuple[FileEvent, ...]
+    frames: tuple[FileFrame, ...] | None = None
+
+
+def classify(path: Path, hearing: Hearing, *, with_frames: bool = False) -> Verdict:
+    """Judge a whole file; raises `AudioFileError`.
+
+    Like the daemon, but the clock is the file's own: second 0 is its first sample.
+    """
+    file = AudioFile(path)
+    clock = SampleClock(file.rate_hz)
+    clock.stamp(0, 0)
+    place = Place("file", file.rate_hz, 0, clock)
+    stream = Stream(place, hearing.config, hearing.classifier, hearing.numbers, lambda: 0)
+    messages = list(_messages(file, stream, hearing))
+    frames = [message for message in messages if isinstance(message, Frame)]
+    heard = [frame for frame in frames if frame.gate == "open"]
+    p = _mean_p(heard or frames, hearing.bundle.manifest.labels)
+    events = tuple(
+        FileEvent(event.label, event.t_on_us / 1e6, event.t_off_us / 1e6, event.p_mean)
+        for event in messages
+        if isinstance(event, Event) and event.t_off_us is not None
+    )
+    return Verdict(
+        path=str(path),
+        decision=_decide(p, events, hearing.config) if heard else SILENCE,
+        p=p,
+        events=events,
+        frames=tuple(map(_file_frame, frames)) if with_frames else None,
+    )
+
+
+def _messages(file: AudioFile, stream: Stream, hearing: Hearing) -> Iterator[AnyMessage]:
+    first = 0
+    for samples in file.blocks(stream.hop):
+        yield from advance(hearing.classifier, [(stream, Hop(first, samples))])
+        first += len(samples)
+    yield from stream.end("shutdown")
+
+
+def _mean_p(frames: Sequence[Frame], labels: Sequence[str]) -> dict[str, float]:
+    columns = zip(*(frame.p for frame in frames), strict=True)
+    means = (round(sum(column) / len(frames), 4) for column in columns)
+    return dict(zip(labels, means, strict=True))
+
+
+def _decide(p: dict[str, float], events: Sequence[FileEvent], config: Config) -> str:
+    """Choose among the mask, which says what the file may hold, else among the events."""
+    candidates = config.decision.mask or tuple({event.label for event in events})
+    return max(candidates, key=lambda label: p[label], default=UNKNOWN)
+
+
+def _file_frame(frame: Frame) -> FileFrame:
+    p = dict(zip(frame.labels, frame.p, strict=True))
+    return FileFrame(frame.t0_us / 1e6, frame.t1_us / 1e6, frame.decision, p)

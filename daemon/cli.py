@@ -1,0 +1,211 @@
+"""The program `instrd`."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import track
+
+from instrd.clients.dashboard import watch as watch_subscriber
+from instrd.clients.subscriber import DEFAULT_ENDPOINT, Subscriber
+from instrd.clients.tail import lines
+from instrd.daemon.classify import classify as classify_file
+from instrd.daemon.config import Config, SourceChoice, read_config
+from instrd.daemon.errors import ConfigError, InstrdError
+from instrd.daemon.hearing import Hearing
+from instrd.daemon.run import run as run_daemon
+from instrd.daemon.sources import list_devices
+from instrd.daemon.tables import device_table, model_table, verdict_table
+from instrd.models.audiofile import AudioFileError
+from instrd.models.bundle import list_bundles
+from instrd.models.errors import BundleError
+
+S = TypeVar("S", bound=msgspec.Struct)
+BAD_INPUT = 2
+COMMANDS = ("run", "classify", "tail", "watch", "devices", "models", "check-config")
+
+app = typer.Typer(
+    name="instrd",
+    help="Tells which musical instruments are playing right now, over ZeroMQ. "
+    "`instrd` alone is `instrd run`.",
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="Settings; config.toml shows all of them.")
+]
+ModelName = Annotated[
+    str | None, typer.Option("--model", help="Name of a model; `instrd models` lists them.")
+]
+Endpoint = Annotated[str, typer.Option("--connect", help="Where instrd publishes.")]
+
+
+@app.command()
+def run(
+    config: ConfigFile = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            help="What to listen to, again for more: auto (the default microphone, else the "
+            "bundled recording), mic:, mic:NAME?channel=1, file:PATH, "
+            "stdin:?rate=48000&channels=2&format=s16le, synth:?tones=440&seconds=2.",
+        ),
+    ] = None,
+    model: ModelName = None,
+    publish: Annotated[
+        list[str] | None,
+        typer.Option("--publish", help="ZeroMQ endpoint, again for more: tcp://127.0.0.1:5570."),
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu or cuda.")] = None,
+    pace: Annotated[
+        str | None, typer.Option("--pace", help="Of files and pipes: realtime or fast.")
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Start files again at their end.")] = False,
+    dashboard: Annotated[
+        bool | None,
+        typer.Option("--dashboard/--no-dashboard", help="Draw; default: on a terminal."),
+    ] = None,
+) -> None:
+    """Listen, name the instruments, publish.
+
+    Ends with exit code 0 on Ctrl-C, SIGTERM or when all sources have ended, 1 when a source
+    fails, 2 when something cannot be started.
+    """
+    console = Console()
+    settings = read_config(config) if config else Config()
+    settings = _with_model(settings, model, device)
+    settings = _with_sources(settings, source, pace, loop=loop)
+    if publish:
+        settings = _replaced(settings, daemon=_replaced(settings.daemon, publish=tuple(publish)))
+    logging.getLogger("instrd").setLevel(settings.daemon.log_level.upper())
+    wanted = console.is_terminal if dashboard is None else dashboard
+    raise typer.Exit(run_daemon(settings, config_path=config, dashboard=wanted, console=console))
+
+
+@app.command()
+def classify(
+    files: Annotated[list[Path], typer.Argument(help="Audio files: wav, flac, ogg, opus, mp3.")],
+    model: ModelName = None,
+    config: ConfigFile = None,
+    mask: Annotated[
+        str | None, typer.Option("--mask", help="Only these labels, as piano,guitar.")
+    ] = None,
+    output: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="json: one line a file.")
+    ] = "table",
+    frames: Annotated[bool, typer.Option("--frames", help="Every judgement, in JSON.")] = False,
+) -> None:
+    """Judge whole files, as fast as the machine can.
+
+    Goes on with the others when a file cannot be read, and ends with exit code 2.
+    """
+    settings = _with_model(read_config(config) if config else Config(), model, None)
+    if mask is not None:
+        labels = tuple(label.strip() for label in mask.split(",") if label.strip())
+        settings = _replaced(settings, decision=_replaced(settings.decision, mask=labels))
+    hearing = Hearing(settings, "classify")
+    verdicts, left_out = [], []
+    errors = Console(stderr=True)
+    for path in track(files, "Listening", console=errors, disable=not errors.is_terminal):
+        try:
+            verdict = classify_file(path, hearing, with_frames=frames)
+        except AudioFileError as error:
+            left_out.append(str(error))
+            continue
+        if output == "json":
+            print(msgspec.json.encode(verdict).decode(), flush=True)
+        verdicts.append(verdict)
+    if output == "table" and verdicts:
+        Console().print(verdict_table(verdicts))
+    if left_out:
+        print(f"left out {len(left_out)} of {len(files)} files:", file=sys.stderr)
+        print("\n".join(f"  {reason}" for reason in left_out), file=sys.stderr)
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def tail(
+    connect: Endpoint = DEFAULT_ENDPOINT,
+    json: Annotated[bool, typer.Option("--json", help="Every message, one a line.")] = False,
+) -> None:
+    """Print what a running instrd publishes, until it says bye."""
+    with Subscriber(connect) as subscriber:
+        for text in lines(subscriber, as_json=json):
+            print(text, flush=True)
+
+
+@app.command()
+def watch(connect: Endpoint = DEFAULT_ENDPOINT) -> None:
+    """Draw what a running instrd hears; plain lines where there is no terminal."""
+    with Subscriber(connect) as subscriber:
+        watch_subscriber(subscriber, Console(), lambda: False)
+
+
+@app.command()
+def devices() -> None:
+    """List the microphones and line inputs, for --source mic:NAME."""
+    Console().print(device_table(list_devices()))
+
+
+@app.command()
+def models(config: ConfigFile = None) -> None:
+    """List the models that can be chosen."""
+    settings = read_config(config) if config else Config()
+    folders = [Path(folder).expanduser() for folder in settings.model.folders]
+    Console().print(model_table(list_bundles(folders)))
+
+
+@app.command()
+def check_config(
+    file: Annotated[Path, typer.Argument(help="A TOML file of settings.")] = Path("config.toml"),
+) -> None:
+    """Say everything that is wrong with a file of settings, at once."""
+    settings = read_config(file)
+    Hearing(settings, "check")
+    print(f"{file}: good")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program and exit; what we raise on purpose is one sentence and exit code 2."""
+    logging.basicConfig(
+        format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False)]
+    )
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or (arguments[0] not in COMMANDS and arguments[0] != "--help"):
+        arguments = ["run", *arguments]
+    try:
+        app(args=arguments)
+    except (InstrdError, BundleError, AudioFileError, ConnectionError) as error:
+        print(f"instrd: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def _with_model(config: Config, name: str | None, device: str | None) -> Config:
+    chosen = {key: value for key, value in (("name", name), ("device", device)) if value}
+    return _replaced(config, model=_replaced(config.model, **chosen))
+
+
+def _with_sources(
+    config: Config, uris: list[str] | None, pace: str | None, *, loop: bool
+) -> Config:
+    sources = tuple(SourceChoice(uri) for uri in uris) if uris else config.source
+    changes = {key: value for key, value in (("pace", pace), ("loop", loop)) if value}
+    return _replaced(config, source=tuple(_replaced(one, **changes) for one in sources))
+
+
+def _replaced(struct: S, **changes: object) -> S:
+    """Return the struct with changes, checked like a file's content."""
+    changed = msgspec.structs.replace(struct, **changes)
+    try:
+        return msgspec.convert(msgspec.to_builtins(changed), type(struct))
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"command line: {error}") from error

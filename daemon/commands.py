@@ -1,0 +1,145 @@
+"""What can be asked of a running service over its control socket."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from instrd.clients.control import Request
+from instrd.clients.protocol import AnyMessage
+from instrd.daemon.config import Config, Threshold, read_config
+from instrd.daemon.control import Commands
+from instrd.daemon.errors import InstrdError
+from instrd.daemon.following import Following
+from instrd.daemon.service import Service
+from instrd.models.bundle import list_bundles
+from instrd.models.errors import BundleError
+
+
+def commands_of(service: Service, config_path: Path | None) -> Commands:
+    """Return the commands by name; each raises `InstrdError` for what cannot be done."""
+    asked = Asked(service, config_path)
+    return {
+        "ping": asked.ping,
+        "get_state": asked.get_state,
+        "list_sources": asked.list_sources,
+        "list_models": asked.list_models,
+        "set_model": asked.set_model,
+        "set_thresholds": asked.set_thresholds,
+        "set_mask": asked.set_mask,
+        "pause": asked.pause,
+        "resume": asked.resume,
+        "reload": asked.reload,
+        "shutdown": asked.shutdown,
+    }
+
+
+class Asked:
+    """Answers requests; the service does the work."""
+
+    def __init__(self, service: Service, config_path: Path | None) -> None:
+        self._service = service
+        self._config_path = config_path
+
+    def ping(self, _: Request) -> dict[str, Any]:
+        publisher = self._service.publisher
+        return {"node": publisher.node, "run": publisher.run}
+
+    def get_state(self, request: Request) -> dict[str, Any]:
+        states = self._service.states.items()
+        return {n: msgspec.to_builtins(s) for n, s in states if request.source in (None, n)}
+
+    def list_sources(self, _: Request) -> dict[str, Any]:
+        followed = self._service.followed.items()
+        return {
+            name: {
+                "status": following.condition,
+                "paused": following.paused,
+                "rate_hz": following.capture.source.rate_hz,
+                "description": following.capture.source.description,
+            }
+            for name, following in followed
+        }
+
+    def list_models(self, _: Request) -> dict[str, Any]:
+        folders = [Path(folder) for folder in self._config.model.folders]
+        return {"models": list(list_bundles(folders)), "now": self._config.model.name}
+
+    def set_model(self, request: Request) -> dict[str, Any]:
+        if request.model is None:
+            raise InstrdError("set_model: got no model, allowed: the name of a bundle")
+        model = msgspec.structs.replace(self._config.model, name=request.model)
+        self._use(msgspec.structs.replace(self._config, model=model))
+        return {"model": request.model}
+
+    def set_thresholds(self, request: Request) -> dict[str, Any]:
+        thresholds = dict(self._config.thresholds)
+        manifest = self._service.hearing.bundle.manifest
+        of_model = dict(zip(manifest.labels, manifest.threshold_on, strict=True))
+        off_of_model = dict(zip(manifest.labels, manifest.threshold_off, strict=True))
+        for label in {*request.thresholds_on, *request.thresholds_off}:
+            if label not in of_model:
+                raise InstrdError(f"got label {label!r}, allowed: {', '.join(of_model)}")
+            now = thresholds.get(label, Threshold(of_model[label], off_of_model[label]))
+            on = request.thresholds_on.get(label, now.on)
+            off = request.thresholds_off.get(label, now.off)
+            if off > on:
+                raise InstrdError(f"{label}: got off {off}, allowed at most its on ({on})")
+            thresholds[label] = Threshold(on, off)
+        self._use(msgspec.structs.replace(self._config, thresholds=thresholds))
+        return {"thresholds": msgspec.to_builtins(thresholds)}
+
+    def set_mask(self, request: Request) -> dict[str, Any]:
+        decision = msgspec.structs.replace(self._config.decision, mask=request.labels or ())
+        self._use(msgspec.structs.replace(self._config, decision=decision))
+        return {"mask": list(decision.mask)}
+
+    def pause(self, request: Request) -> dict[str, Any]:
+        for following in self._named(request):
+            self._service.tell(following.pause())
+        return self._paused()
+
+    def resume(self, request: Request) -> dict[str, Any]:
+        for following in self._named(request):
+            self._service.tell(following.resume())
+        return self._paused()
+
+    def reload(self, _: Request) -> dict[str, Any]:
+        """Read the config again; sources and endpoints keep until the next start."""
+        if self._config_path is None:
+            raise InstrdError("reload: instrd was started without --config, there is no file")
+        fresh = read_config(self._config_path)
+        now = self._config
+        self._use(
+            msgspec.structs.replace(
+                now, model=fresh.model, decision=fresh.decision, thresholds=fresh.thresholds
+            )
+        )
+        return {"reloaded": ["model", "decision", "thresholds"]}
+
+    def shutdown(self, _: Request) -> dict[str, Any]:
+        self._service.wish.ask("shutdown")
+        return {}
+
+    @property
+    def _config(self) -> Config:
+        return self._service.hearing.config
+
+    def _use(self, config: Config) -> None:
+        try:
+            changes: list[AnyMessage] = list(self._service.change(config))
+        except BundleError as error:
+            raise InstrdError(str(error)) from error
+        self._service.tell(changes)
+
+    def _named(self, request: Request) -> list[Following]:
+        followed = self._service.followed
+        if request.source is None:
+            return list(followed.values())
+        if request.source not in followed:
+            raise InstrdError(f"got source {request.source!r}, allowed: {', '.join(followed)}")
+        return [followed[request.source]]
+
+    def _paused(self) -> dict[str, Any]:
+        followed = self._service.followed.items()
+        return {"paused": [name for name, following in followed if following.paused]}

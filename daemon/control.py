@@ -1,0 +1,100 @@
+"""Commands come in: asked on an ipc socket, answered between two hops, never disturbing."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+import msgspec
+import zmq
+
+from instrd.clients.control import MAX_REQUEST_BYTES, Reply, Request
+from instrd.daemon import ipc
+from instrd.daemon.errors import InstrdError, WireError
+
+REQUESTS_A_CALL: Final = 16
+QUEUE_MESSAGES: Final = 100
+LINGER_MS: Final = 500  # so long may the reply to `shutdown` take
+
+Commands: TypeAlias = Mapping[str, Callable[[Request], dict[str, Any]]]
+
+_decoder: Final = msgspec.json.Decoder(Request)
+
+
+class ControlSocket:
+    """The ROUTER socket; belongs to the thread that made it."""
+
+    def __init__(self, endpoint: str) -> None:
+        if not endpoint.startswith("ipc://"):
+            raise WireError(
+                f"control cannot listen on {endpoint}: allowed is only ipc://, because any web "
+                "page can send commands to a local tcp port"
+            )
+        self.endpoint = endpoint
+        with ExitStack() as opening:
+            opening.enter_context(ipc.owned(endpoint, private=True))
+            context = opening.enter_context(zmq.Context())
+            self._socket = opening.enter_context(context.socket(zmq.ROUTER))
+            _limit(self._socket)
+            try:
+                self._socket.bind(endpoint)
+            except zmq.ZMQError as error:
+                raise WireError(f"cannot bind {endpoint}: {error}; choose another path") from error
+            self._open = opening.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def answer(self, commands: Commands) -> None:
+        """Answer the requests that have come, at most a few; never waits.
+
+        A command returns its result or raises InstrdError, whose text goes to the asker.
+        """
+        for _ in range(REQUESTS_A_CALL):
+            try:
+                *route, question = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            # DEALER sends no delimiter, REQ an empty one; anything else is not for us
+            if route[1:] in ([], [b""]):
+                self._reply(route, _answer(question, commands))
+
+    def _reply(self, route: list[bytes], reply: Reply) -> None:
+        try:
+            self._socket.send_multipart([*route, msgspec.json.encode(reply)], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            # the asker has gone or does not read; that is its own loss
+            if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
+                raise
+
+
+def _answer(question: bytes, commands: Commands) -> Reply:
+    try:
+        request = _decoder.decode(question)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Reply(id="", ok=False, error=f"not a request: {error}")
+    command = commands.get(request.cmd)
+    if command is None:
+        allowed = ", ".join(commands)
+        error_text = f"unknown command {request.cmd!r}; allowed: {allowed}"
+        return Reply(id=request.id, ok=False, error=error_text)
+    try:
+        return Reply(id=request.id, ok=True, result=command(request))
+    except InstrdError as error:
+        return Reply(id=request.id, ok=False, error=str(error))
+
+
+def _limit(socket: zmq.Socket[bytes]) -> None:
+    socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
+    socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, 2000)
+    socket.setsockopt(zmq.LINGER, LINGER_MS)

@@ -1,0 +1,75 @@
+"""One source from its capture to its analysis: which hop is next, and what was lost before it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from instrd.clients.protocol import AnyMessage, Condition, EndReason
+from instrd.daemon.capture import Capture
+from instrd.daemon.ring import Hop, Lost
+from instrd.daemon.stream import Stream
+
+
+@dataclass(slots=True)
+class Following:
+    """Pairs a capture with the stream that analyses it; belongs to the main thread."""
+
+    capture: Capture
+    stream: Stream
+    max_late_hops: int | None
+    """Skip to the newest hop when further behind; None: never, every sample counts."""
+    discarded: int = 0
+    """Samples not analysed because of a pause."""
+    paused: bool = False
+    ended: bool = False
+    _paused_at: int = 0
+
+    @property
+    def condition(self) -> Condition:
+        if self.capture.live or not self.ended:
+            return "running"
+        return "failed" if self.capture.error else "ended"
+
+    def take(self) -> Iterator[Hop | AnyMessage]:
+        """Yield the next hop, if there is one, after the gaps before it."""
+        self._catch_up()
+        while isinstance(piece := self.capture.ring.next_hop(), Lost):
+            skipped = piece.count // self.stream.hop
+            yield from self.stream.lose(piece.first, piece.count, skipped, piece.reason)
+        if piece is None:
+            return
+        if self.paused:
+            self._discard(piece)
+        else:
+            yield piece
+
+    def pause(self) -> Iterator[AnyMessage]:
+        """Analyse nothing from now on; what sounds ends."""
+        if not self.paused:
+            self.paused, self._paused_at = True, self.stream.position
+            yield from self.stream.end("source_lost")
+
+    def resume(self) -> Iterator[AnyMessage]:
+        """Analyse again, and name what was passed over."""
+        if self.paused:
+            self.paused = False
+            first, end = self._paused_at, self.stream.position
+            if end > first:
+                skipped = (end - first) // self.stream.hop
+                yield from self.stream.lose(first, end - first, skipped, "paused")
+
+    def finish(self, reason: EndReason) -> Iterator[AnyMessage]:
+        """Name what a pause passed over and end what sounds; nothing follows."""
+        self.ended = True
+        yield from self.resume()
+        yield from self.stream.end(reason)
+
+    def _catch_up(self) -> None:
+        if self.max_late_hops is None:
+            return
+        waiting = self.capture.ring.counts().pending // self.stream.hop
+        if waiting > self.max_late_hops:
+            self.capture.ring.skip_to_newest(1)
+
+    def _discard(self, hop: Hop) -> None:
+        self.discarded += len(hop.samples)
+        self.stream.position = hop.first + len(hop.samples)

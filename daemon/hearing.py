@@ -1,0 +1,66 @@
+"""The model that judges now and the settings it is used with; both can change between two hops."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from instrd.clients.protocol import AnyMessage, Model
+from instrd.daemon.config import Config
+from instrd.daemon.report import EventNumbers
+from instrd.daemon.rules import rules_for
+from instrd.daemon.stream import Stream
+from instrd.models.bundle import Bundle, find_bundle
+from instrd.models.classifier import Classifier
+from instrd.models.registry import load_classifier
+
+
+class Hearing:
+    """Holds config, bundle and classifier, which always fit each other."""
+
+    def __init__(self, config: Config, run: str) -> None:
+        self.numbers = EventNumbers(run)
+        self.config = config
+        self.bundle, self.classifier = load(config)
+        # Fails here and now if a label of the config is not the model's.
+        rules_for(config, self.bundle.manifest, self.bundle.manifest.front_end.rate_hz)
+
+    def change(self, config: Config, streams: Sequence[Stream]) -> Iterator[AnyMessage]:
+        """Use other settings from the next hop on; on failure everything stays as it was."""
+        swap = config.model != self.config.model
+        bundle, classifier = load(config) if swap else (self.bundle, self.classifier)
+        rules_for(config, bundle.manifest, bundle.manifest.front_end.rate_hz)
+        self.config, self.bundle, self.classifier = config, bundle, classifier
+        for stream in streams:
+            if swap:
+                yield from stream.adopt(classifier, config)
+            else:
+                yield from stream.follow(config)
+
+    def model_message(self) -> Model:
+        """Return what subscribers should know of the model."""
+        manifest = self.bundle.manifest
+        rules = rules_for(self.config, manifest, manifest.front_end.rate_hz)
+        return Model(
+            name=manifest.name,
+            labels=manifest.labels,
+            multi_label=manifest.multi_label,
+            background=manifest.background,
+            rate_hz=manifest.front_end.rate_hz,
+            window_ms=round(1e3 * manifest.window_samples / manifest.front_end.rate_hz, 3),
+            hop_ms=round(1e3 * self.config.analysis.hop_s, 3),
+            thresholds_on=tuple(rule.threshold_on for rule in rules.labels),
+            thresholds_off=tuple(rule.threshold_off for rule in rules.labels),
+            sha256=self.bundle.sha256,
+            device=self.config.model.device,
+        )
+
+
+def load(config: Config) -> tuple[Bundle, Classifier]:
+    """Return the chosen model, warmed up; raises `BundleError`."""
+    folders = [Path(folder).expanduser() for folder in config.model.folders]
+    bundle = find_bundle(config.model.name, folders)
+    classifier = load_classifier(bundle, config.model.device)
+    silence = np.tile(bundle.manifest.front_end.silence, (bundle.manifest.window_frames, 1))
+    classifier.feed([silence], [classifier.start()])
+    return bundle, classifier

@@ -1,0 +1,62 @@
+"""How loud a hop is, and whether that is loud enough to listen to."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FLOOR_DBFS = -120.0
+"""Published for digital silence, since JSON has no infinity."""
+CLIPPED = 0.999
+"""A sample at or above this magnitude counts as clipped."""
+
+GateState = Literal["open", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Level of a stretch of sound, relative to full scale (amplitude 1)."""
+
+    rms_dbfs: float
+    peak_dbfs: float
+    clipped: int
+    """Samples at full scale."""
+
+
+def measure(samples: NDArray[np.float32]) -> Level:
+    """Measure (n,) samples, n >= 1."""
+    magnitude = np.abs(samples)
+    rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+    return Level(
+        rms_dbfs=_dbfs(rms),
+        peak_dbfs=_dbfs(float(magnitude.max())),
+        clipped=int(np.count_nonzero(magnitude >= CLIPPED)),
+    )
+
+
+class Gate:
+    """Opens at one level, closes below a lower one after a hold, so it does not flutter."""
+
+    def __init__(self, *, open_dbfs: float, close_dbfs: float, hold: int) -> None:
+        """`hold` is in samples: how long the level must stay low before the gate closes."""
+        self._open_dbfs = open_dbfs
+        self._close_dbfs = close_dbfs
+        self._hold = hold
+        self._low_for = 0
+        self.state: GateState = "closed"
+
+    def feed(self, rms_dbfs: float, samples: int) -> GateState:
+        """Take the level of the next `samples` samples and return the gate's state."""
+        if rms_dbfs >= self._open_dbfs:
+            self.state = "open"
+        self._low_for = self._low_for + samples if rms_dbfs < self._close_dbfs else 0
+        if self._low_for >= self._hold and rms_dbfs < self._close_dbfs:
+            self.state = "closed"
+        return self.state
+
+
+def _dbfs(amplitude: float) -> float:
+    if amplitude <= 0.0:
+        return FLOOR_DBFS
+    return max(FLOOR_DBFS, 20.0 * float(np.log10(amplitude)))

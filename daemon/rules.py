@@ -1,0 +1,55 @@
+"""The user's settings and a model's manifest, turned into rules in samples of one source."""
+
+from collections.abc import Collection, Mapping
+
+from instrd.daemon.config import Config, Threshold
+from instrd.daemon.decision import Rules
+from instrd.daemon.errors import ConfigError
+from instrd.daemon.track import Rule
+from instrd.models.bundle import Manifest
+
+UPDATE_EVERY_S = 1.0
+
+
+def rules_for(config: Config, manifest: Manifest, rate_hz: int) -> Rules:
+    """Return the rules for a source of that rate; raises `ConfigError` for unknown labels."""
+    check_labels("decision.mask", config.decision.mask, manifest)
+    check_labels("thresholds", config.thresholds, manifest)
+    times, front_end = config.decision, manifest.front_end
+    model_to_source = rate_hz / front_end.rate_hz
+    # A causal net needs one full frame; a net that judges a window, half of it.
+    evidence = front_end.fft if manifest.kind == "causal" else manifest.window_samples // 2
+    return Rules(
+        labels=tuple(
+            Rule(
+                label=label,
+                threshold_on=chosen.on,
+                threshold_off=chosen.off,
+                background=label in manifest.background,
+                masked=bool(times.mask) and label not in times.mask,
+                min_on=round(times.min_on_s * rate_hz),
+                min_off=round(times.min_off_s * rate_hz),
+                update_every=round(UPDATE_EVERY_S * rate_hz),
+                onset_lag=round(manifest.onset_lag_frames * front_end.hop * model_to_source),
+            )
+            for label, chosen in _thresholds(manifest, config.thresholds).items()
+        ),
+        margin=0.0 if manifest.multi_label else times.margin,
+        smoothing=times.smoothing_s * rate_hz,
+        warm_up=round(evidence * model_to_source),
+    )
+
+
+def check_labels(key: str, labels: Collection[str], manifest: Manifest) -> None:
+    """Raise `ConfigError` if the model has not all these labels."""
+    unknown = sorted(set(labels) - set(manifest.labels))
+    if unknown:
+        raise ConfigError(
+            f"{key}: got {', '.join(unknown)}; "
+            f"model {manifest.name} has: {', '.join(manifest.labels)}"
+        )
+
+
+def _thresholds(manifest: Manifest, chosen: Mapping[str, Threshold]) -> dict[str, Threshold]:
+    of_model = zip(manifest.labels, manifest.threshold_on, manifest.threshold_off, strict=True)
+    return {label: chosen.get(label, Threshold(on, off)) for label, on, off in of_model}

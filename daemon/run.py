@@ -1,0 +1,142 @@
+"""`instrd run`: start in order, serve, stop in reverse."""
+
+import itertools
+import platform
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from instrd.clients.control import default_endpoint
+from instrd.clients.dashboard import watch
+from instrd.clients.protocol import AnyMessage
+from instrd.clients.subscriber import Subscriber
+from instrd.clients.tail import line_of
+from instrd.daemon.commands import commands_of
+from instrd.daemon.config import Config, SourceChoice
+from instrd.daemon.control import ControlSocket
+from instrd.daemon.demo import demo_path, truth
+from instrd.daemon.errors import ConfigError, SourceError
+from instrd.daemon.hearing import Hearing
+from instrd.daemon.publisher import Publisher, random_run
+from instrd.daemon.service import Chosen, Service
+from instrd.daemon.signals import stop_on_signals
+from instrd.daemon.sources import open_source
+from instrd.daemon.tally import Tally
+
+DEMO = "demo"
+DASHBOARD_STOP_S = 2.0
+
+
+def run(config: Config, *, config_path: Path | None, dashboard: bool, console: Console) -> int:
+    """Follow the sources of the config until they end or a signal comes; return the exit code."""
+    tally, run_name = Tally(), random_run()
+    with ExitStack() as opened:
+        hearing = Hearing(config, run_name)
+        publisher = opened.enter_context(
+            Publisher(
+                config.daemon.publish,
+                node=config.daemon.node or platform.node() or "instrd",
+                run=run_name,
+            )
+        )
+        control = _open_control(config, opened)
+        sources: dict[str, Chosen] = {}
+        for choice in config.source:
+            name, chosen = _open_chosen(choice, sources, console)
+            opened.callback(chosen.source.close)
+            sources[name] = chosen
+        say = tally.take if dashboard else _also_print(tally, console)
+        if dashboard:
+            opened.enter_context(_drawing(publisher.endpoints[0], console))
+        service = Service(hearing, publisher, control, say)
+        with stop_on_signals(service.wish):
+            exit_code = service.run(sources, commands_of(service, config_path))
+    is_demo = DEMO in sources
+    if is_demo or dashboard:
+        tally.show(console, _playing_s() if is_demo else None)
+    return exit_code
+
+
+def _open_chosen(
+    choice: SourceChoice, taken: Mapping[str, Chosen], console: Console
+) -> tuple[str, Chosen]:
+    if choice.uri == "auto":
+        return _open_auto(choice, taken, console)
+    name = choice.id or _name_of(choice.uri, taken)
+    if name in taken:
+        raise ConfigError(f"source.id: got {name!r} twice; give each source its own id")
+    source = open_source(choice.uri, pace=choice.pace, loop=choice.loop)
+    return name, Chosen(source, choice.pace == "fast" and not choice.uri.startswith("mic:"))
+
+
+def _open_auto(
+    choice: SourceChoice, taken: Mapping[str, Chosen], console: Console
+) -> tuple[str, Chosen]:
+    """Open the default microphone, else the bundled recording, and say which."""
+    real = msgspec.structs.replace(choice, uri="mic:", loop=False)
+    try:
+        name, chosen = _open_chosen(real, taken, console)
+    except SourceError as error:
+        recording = msgspec.structs.replace(choice, uri=f"file:{demo_path()}", id=DEMO)
+        name, chosen = _open_chosen(recording, taken, console)
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        console.print("Playing the bundled recording at its real pace instead.")
+    return name, chosen
+
+
+def _playing_s() -> dict[str, float]:
+    """Return how long each instrument of the bundled recording really plays."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for sounding in truth().events:
+        seconds[sounding.label] += sounding.t_off_s - sounding.t_on_s
+    return dict(seconds)
+
+
+def _name_of(uri: str, taken: Mapping[str, Chosen]) -> str:
+    """Make an id from a uri: `mic:`, `file:/music/Piano 1.wav` -> mic, piano-1."""
+    name = uri.partition("?")[0]
+    scheme, _, rest = name.rpartition(":")
+    stem = Path(rest).stem or scheme
+    base = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-")[:28] or "source"
+    numbered = (f"{base}-{number}" for number in itertools.count(2))
+    return next(name for name in itertools.chain([base], numbered) if name not in taken)
+
+
+def _open_control(config: Config, opened: ExitStack) -> ControlSocket | None:
+    if config.daemon.control == "none":
+        return None
+    return opened.enter_context(ControlSocket(config.daemon.control or default_endpoint()))
+
+
+def _also_print(tally: Tally, console: Console) -> Callable[[AnyMessage], None]:
+    def take(message: AnyMessage) -> None:
+        tally.take(message)
+        text = line_of(message)
+        if text is not None:
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return take
+
+
+@contextmanager
+def _drawing(endpoint: str, console: Console) -> Iterator[None]:
+    """Draw the dashboard from a thread that is a subscriber like any other."""
+    stop = threading.Event()
+
+    def draw() -> None:
+        with Subscriber(endpoint) as subscriber:
+            watch(subscriber, console, stop.is_set)
+
+    thread = threading.Thread(target=draw, name="dashboard", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(DASHBOARD_STOP_S)

@@ -1,0 +1,47 @@
+"""When a sample was captured: sample positions to UTC."""
+
+AVERAGED_S = 10.0
+"""Time constant of the average over block time stamps; their jitter is milliseconds."""
+DRIFT_AFTER_S = 30.0
+"""Before this much audio the drift is mostly jitter and is reported as 0."""
+
+
+class SampleClock:
+    """Follows the device's clock by averaging the time stamps of its blocks.
+
+    The device's crystal drifts against the wall clock by tens of ppm, seconds a day; the
+    average follows it, and reports it. Written by the capture thread, read by the main one:
+    both only replace or read whole numbers.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._us_per_sample = 1e6 / rate_hz
+        self._origin_us: float | None = None
+        self._first_origin_us = 0.0
+        self._position = 0
+        self._blocks = 0
+
+    def stamp(self, position: int, t_us: int) -> None:
+        """Note that sample number `position` was captured at `t_us` (UTC, microseconds)."""
+        origin_us = t_us - position * self._us_per_sample
+        if self._origin_us is None:
+            self._origin_us = self._first_origin_us = origin_us
+        self._blocks += 1
+        block_s = (position - self._position) * self._us_per_sample / 1e6
+        weight = max(1.0 / self._blocks, min(1.0, block_s / AVERAGED_S))
+        self._origin_us += weight * (origin_us - self._origin_us)
+        self._position = position
+        if position * self._us_per_sample < AVERAGED_S * 1e6:
+            self._first_origin_us = self._origin_us
+
+    def time_us(self, position: float) -> int:
+        """Return when the sample at `position` was captured, UTC microseconds."""
+        return round((self._origin_us or 0.0) + position * self._us_per_sample)
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much slower than the wall clock the device samples, in parts per million."""
+        elapsed_us = self._position * self._us_per_sample - AVERAGED_S * 1e6
+        if self._origin_us is None or elapsed_us < DRIFT_AFTER_S * 1e6:
+            return 0.0
+        return (self._origin_us - self._first_origin_us) / elapsed_us * 1e6

@@ -1,0 +1,171 @@
+"""The main loop: hops in, messages out, until somebody wishes it to stop."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from instrd.clients import protocol
+from instrd.clients.protocol import AnyMessage, State
+from instrd.daemon.accounts import INTERVAL_S, Heartbeats
+from instrd.daemon.capture import Capture
+from instrd.daemon.config import Config
+from instrd.daemon.control import Commands, ControlSocket
+from instrd.daemon.following import Following
+from instrd.daemon.hearing import Hearing
+from instrd.daemon.publisher import Publisher
+from instrd.daemon.report import Place
+from instrd.daemon.ring import Hop, HopRing
+from instrd.daemon.signals import StopWish
+from instrd.daemon.sources import Source
+from instrd.daemon.stream import Stream, advance, wall_us
+
+log = logging.getLogger(__name__)
+TICK_S = 0.05
+"""So long may a new subscriber or a command wait while no sound comes in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A source that is open, and how it is to be followed."""
+
+    source: Source
+    lossless: bool
+    """Wait for the analysis rather than lose samples: files and pipes at the fast pace."""
+
+
+class Service:
+    """Follows sources with one model; everything but capture happens on the caller's thread."""
+
+    def __init__(
+        self,
+        hearing: Hearing,
+        publisher: Publisher,
+        control: ControlSocket | None,
+        watch: Callable[[AnyMessage], None],
+    ) -> None:
+        self.hearing = hearing
+        self.publisher = publisher
+        self.followed: dict[str, Following] = {}
+        self.states: dict[str, State] = {}
+        self._control = control
+        self._watch = watch
+        self._awake = threading.Event()
+        self._failure = ""
+        self.wish = StopWish(self._awake.set)
+
+    def run(self, sources: Mapping[str, Chosen], commands: Commands) -> int:
+        """Follow the sources until all end or the wish comes; return the exit code."""
+        heartbeats = Heartbeats()
+        with ExitStack() as captures:
+            self._introduce(list(sources))
+            for name, chosen in sources.items():
+                self._follow(name, chosen, captures)
+            while not self.wish and not self._all_ended():
+                if not self._take_hops():
+                    self._awake.wait(TICK_S)
+                    self._awake.clear()
+                if self._control is not None:
+                    self._control.answer(commands)
+                self.publisher.greet()
+                if heartbeats.due:
+                    self._beat(heartbeats)
+        return self._say_goodbye(heartbeats)
+
+    def tell(self, messages: Iterable[AnyMessage]) -> None:
+        """Publish messages, in order."""
+        for message in messages:
+            sent = self.publisher.publish(message)
+            if isinstance(sent, State):
+                self.states[sent.source] = sent
+            self._watch(sent)
+
+    def change(self, config: Config) -> Iterator[AnyMessage]:
+        """Go on with other thresholds, mask or model between two hops; yield what to tell."""
+        yield from self.hearing.change(config, [f.stream for f in self.followed.values()])
+        yield self.hearing.model_message()
+
+    def _introduce(self, names: list[str]) -> None:
+        hello = protocol.Hello(
+            version=version("instrd"),
+            t_start_us=wall_us(),
+            sources=tuple(names),
+            endpoints=self.publisher.endpoints,
+            control=None if self._control is None else self._control.endpoint,
+            interval_ms=round(INTERVAL_S * 1000),
+        )
+        self.tell([hello, self.hearing.model_message()])
+
+    def _follow(self, name: str, chosen: Chosen, captures: ExitStack) -> None:
+        config, rate_hz = self.hearing.config, chosen.source.rate_hz
+        hop = round(config.analysis.hop_s * rate_hz)
+        capacity = max(2, round(config.analysis.ring_s / config.analysis.hop_s))
+        ring = HopRing(capacity, hop, self._awake.set)
+        capture = captures.enter_context(
+            Capture(name, chosen.source, ring, self._awake.set, lossless=chosen.lossless)
+        )
+        place = Place(name, rate_hz, 0, capture.clock)
+        self.followed[name] = Following(
+            capture,
+            Stream(place, config, self.hearing.classifier, self.hearing.numbers),
+            None if chosen.lossless else config.analysis.max_late_hops,
+        )
+        self._say_status(name, "running")
+
+    def _take_hops(self) -> bool:
+        """Analyse the next hop of every source that has one, all in one batch."""
+        turns = []
+        for following in self.followed.values():
+            for piece in following.take():
+                if isinstance(piece, Hop):
+                    turns.append((following.stream, piece))
+                else:
+                    self.tell([piece])
+        if turns:
+            self.tell(advance(self.hearing.classifier, turns))
+        return bool(turns)
+
+    def _all_ended(self) -> bool:
+        """Notice sources that ended; a failed one ends the daemon."""
+        for name, following in self.followed.items():
+            if following.ended or following.capture.live or not following.capture.ring.ended:
+                continue
+            error = following.capture.error
+            self.tell(following.finish("source_lost"))
+            self._say_status(name, following.condition, str(error or ""))
+            if error is not None:
+                self._failure = f"source {name} failed: {error}"
+                self.wish.ask(self._failure)
+        return all(following.ended for following in self.followed.values())
+
+    def _say_status(self, name: str, status: protocol.Condition, detail: str = "") -> None:
+        source = self.followed[name].capture.source
+        self.tell(
+            [
+                protocol.Status(
+                    source=name,
+                    status=status,
+                    detail=detail,
+                    rate_hz=source.rate_hz,
+                    description=source.description,
+                )
+            ]
+        )
+
+    def _beat(self, heartbeats: Heartbeats) -> None:
+        self.tell([heartbeats.beat(self.followed, self.publisher.last_seq)])
+
+    def _say_goodbye(self, heartbeats: Heartbeats) -> int:
+        for name, following in self.followed.items():
+            if not following.ended:
+                self.tell(following.finish("shutdown"))
+                self._say_status(name, "ended")
+        self._beat(heartbeats)
+        exit_code = 1 if self._failure else 0
+        reason = self.wish.reason or "all sources ended"
+        self.tell([protocol.Bye(reason=reason, exit_code=exit_code)])
+        if self._failure:
+            log.error("%s", self._failure)
+        return exit_code

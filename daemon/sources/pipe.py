@@ -1,0 +1,97 @@
+"""`stdin:`: raw samples from a pipe."""
+
+import os
+import select
+from threading import Event
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from instrd.daemon.errors import SourceError
+from instrd.daemon.sources.pace import wall_us
+from instrd.daemon.sources.source import Block, Pace, Source, block_size
+from instrd.daemon.sources.uri import RateHz, SourceUri
+
+STDIN = 0
+POLL_S = 0.1
+"""How long an idle pipe keeps `close` waiting."""
+
+
+class PipeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the bytes mean."""
+
+    rate: RateHz = 48_000
+    channels: Annotated[int, Meta(ge=1, le=32)] = 1
+    """Interleaved; their mean is taken."""
+    format: Literal["s16le", "s32le", "f32le"] = "s16le"
+
+
+SAMPLE_TYPES = {"s16le": ("<i2", 2.0**-15), "s32le": ("<i4", 2.0**-31), "f32le": ("<f4", 1.0)}
+"""Of each format: numpy's name, and what one step is worth."""
+
+
+def open_stdin(uri: SourceUri, pace: Pace, *, loop: bool) -> Source:
+    """Read what is piped in."""
+    if loop:
+        raise SourceError("source stdin: cannot be looped, a pipe comes only once")
+    if uri.name:
+        raise SourceError(f"source {uri.text}: got {uri.name!r} behind the colon, allowed: nothing")
+    if os.isatty(STDIN):
+        raise SourceError("source stdin: is a terminal; pipe raw samples into it")
+    return Pipe(STDIN, uri.options(PipeOptions), pace)
+
+
+class Pipe:
+    """Reads raw samples from a file descriptor; a cut-off frame at the end is left out."""
+
+    description = "standard input"
+
+    def __init__(self, descriptor: int, options: PipeOptions, pace: Pace) -> None:
+        self.rate_hz = options.rate
+        self._descriptor = descriptor
+        self._format, self._channels = options.format, options.channels
+        self._dtype, self._scale = SAMPLE_TYPES[options.format]
+        self._frame = np.dtype(self._dtype).itemsize * options.channels
+        self._most = block_size(options.rate, pace) * self._frame
+        self._rest = b""
+        self._closed = Event()
+
+    def read(self) -> Block | None:
+        while len(self._rest) < self._frame:
+            more = self._wait_for_bytes()
+            if not more:
+                return None
+            self._rest += more
+        whole = len(self._rest) // self._frame * self._frame
+        block, self._rest = self._rest[:whole], self._rest[whole:]
+        return Block(self._decode(block), 0, wall_us())
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _wait_for_bytes(self) -> bytes:
+        while not self._closed.is_set():
+            ready, _, _ = select.select([self._descriptor], [], [], POLL_S)
+            if ready:
+                return self._read_bytes()
+        return b""
+
+    def _read_bytes(self) -> bytes:
+        try:
+            return os.read(self._descriptor, self._most)
+        except OSError as error:
+            raise SourceError(f"source stdin: cannot be read ({error.strerror})") from error
+
+    def _decode(self, block: bytes) -> NDArray[np.float32]:
+        frames = np.frombuffer(block, self._dtype).reshape(-1, self._channels)
+        mono: NDArray[np.float32] = frames.mean(axis=1, dtype=np.float64).astype(np.float32)
+        mono *= np.float32(self._scale)
+        if not np.isfinite(mono).all():
+            raise SourceError(
+                f"source stdin: got samples that are not finite numbers; is format={self._format} "
+                "what is piped in?"
+            )
+        return mono

@@ -1,0 +1,37 @@
+"""Sound that is there already: read as fast as it is asked for, once or for ever."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from threading import Event
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instrd.daemon.sources.pace import wall_us
+from instrd.daemon.sources.source import Block
+
+Blocks = Iterator[NDArray[np.float32]]
+
+
+class Replay:
+    """Reads the blocks that `start` yields; with `loop` it starts over at their end."""
+
+    def __init__(
+        self, start: Callable[[], Blocks], rate_hz: int, description: str, *, loop: bool
+    ) -> None:
+        self.rate_hz = rate_hz
+        self.description = description
+        rounds = repeat(start) if loop else [start]
+        self._blocks: Blocks = chain.from_iterable(begin() for begin in rounds)
+        self._closed = Event()
+
+    def read(self) -> Block | None:
+        samples = None if self._closed.is_set() else next(self._blocks, None)
+        if samples is None:
+            self._blocks = iter(())
+            return None
+        return Block(samples, 0, wall_us())
+
+    def close(self) -> None:
+        # The reading thread may be inside the file: it lets go of it, not we.
+        self._closed.set()

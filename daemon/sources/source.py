@@ -1,0 +1,48 @@
+"""What a source of sound is to the rest of the daemon."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pace = Literal["realtime", "fast"]
+LIVE_BLOCKS_PER_S = 50
+"""A live block is at most 20 ms."""
+FAST_BLOCKS_PER_S = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The next samples of a source."""
+
+    samples: NDArray[np.float32]
+    """(n,) mono, full scale +-1, n >= 1."""
+    lost: int
+    """Samples that the source lost right before these."""
+    t_end_us: int
+    """When the last sample was captured, UTC microseconds."""
+
+
+class Source(Protocol):
+    """Sound from anywhere; one thread reads, any other may close."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Samples per second."""
+
+    @property
+    def description(self) -> str:
+        """Say to people what this is: `file piano.wav`."""
+
+    def read(self) -> Block | None:
+        """Wait for the next block; None at the end. Raises SourceError."""
+
+    def close(self) -> None:
+        """Make a waiting `read` return None soon; call it once more than never."""
+
+
+def block_size(rate_hz: int, pace: Pace) -> int:
+    """Return the samples of a block at this pace."""
+    per_s = LIVE_BLOCKS_PER_S if pace == "realtime" else FAST_BLOCKS_PER_S
+    return max(1, rate_hz // per_s)

@@ -1,0 +1,153 @@
+"""One source's analysis, hop by hop: what it heard, what it decided, what it tells."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instrd.clients import protocol
+from instrd.clients.protocol import AnyMessage
+from instrd.daemon.config import Config
+from instrd.daemon.decision import SILENCE, Decision
+from instrd.daemon.level import FLOOR_DBFS
+from instrd.daemon.listener import Heard, Listener
+from instrd.daemon.report import EventNumbers, Place, Reporter
+from instrd.daemon.ring import Hop
+from instrd.daemon.rules import rules_for
+from instrd.daemon.track import Change, EndReason
+from instrd.models.classifier import Classifier
+
+Floats = NDArray[np.float32]
+REMEMBERED = 600
+"""Frames over which latency and computing time are summed up."""
+
+
+def wall_us() -> int:
+    """Return now, UTC microseconds."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one hop cost."""
+
+    total_ms: float
+    computing_s: float
+    audio_s: float
+
+
+class Stream:
+    """Analyses one source; the classifier is shared, the stream's memory is here."""
+
+    def __init__(
+        self,
+        place: Place,
+        config: Config,
+        classifier: Classifier,
+        numbers: EventNumbers,
+        now_us: Callable[[], int] = wall_us,
+    ) -> None:
+        self.place = place
+        self.analysed = 0
+        self.gated = 0
+        self.costs: deque[Cost] = deque(maxlen=REMEMBERED)
+        self.position = 0
+        self.hop = round(config.analysis.hop_s * place.rate_hz)
+        self._classifier = classifier
+        self._now_us = now_us
+        self._rules = rules_for(config, classifier.manifest, place.rate_hz)
+        self._listener = Listener(place.rate_hz, classifier.manifest, config)
+        self._decision = Decision(self._rules)
+        self._reporter = Reporter(place, numbers)
+        self._heard: Heard | None = None
+        self._wait_ms = self._features_ms = 0.0
+        self.memory = classifier.start()
+
+    def listen(self, hop: Hop) -> Floats:
+        """Return the frames that the hop completes, (frames, width)."""
+        began = time.perf_counter()
+        last = len(hop.samples) < self.hop
+        end = hop.first + len(hop.samples)
+        self._wait_ms = max(0.0, (self._now_us() - self.place.clock.time_us(end)) / 1e3)
+        self._heard = self._listener.feed(hop.first, hop.samples, last=last)
+        self._features_ms = (time.perf_counter() - began) * 1e3
+        self.position = end
+        return self._heard.frames
+
+    def judge(self, p: Floats, infer_ms: float) -> Iterator[AnyMessage]:
+        """Say what the hop just listened to comes to; `p` is (labels,)."""
+        heard = self._heard
+        assert heard is not None, "judge follows listen"
+        self._count(heard)
+        judgement = self._decision.feed(p, heard.gate, heard.end, heard.samples)
+        latency = self._latency(heard, infer_ms)
+        model = (self._classifier.manifest.name, self._rules)
+        yield self._reporter.frame(heard, p.tolist(), judgement, model, latency)
+        yield from self._reporter.events(judgement.changes, self._rules)
+        yield from self._reporter.state(self._decision.sounding, heard, judgement, self._rules)
+        yield from self._reporter.level(heard)
+
+    def lose(
+        self, first: int, count: int, skipped: int, reason: protocol.GapReason
+    ) -> Iterator[AnyMessage]:
+        """Name lost samples and begin anew behind them; `skipped` whole hops are among them."""
+        self.position = first + count
+        self._listener.restart(self.position, skipped)
+        self.memory = self._classifier.start()
+        yield self._reporter.gap(first, count, reason)
+        yield from self._events(self._decision.restart(first, "source_lost"))
+        self._decision.restart(self.position, "source_lost")
+
+    def end(self, reason: EndReason) -> Iterator[AnyMessage]:
+        """Give every open event its `off`, and say that nothing sounds."""
+        yield from self._events(self._decision.end(self.position, reason))
+        yield self._reporter.nothing(SILENCE, "closed", FLOOR_DBFS)
+
+    def adopt(self, classifier: Classifier, config: Config) -> Iterator[AnyMessage]:
+        """Go on with another model from the next hop."""
+        rules = rules_for(config, classifier.manifest, self.place.rate_hz)
+        yield from self._events(self._decision.end(self.position, "model_changed"))
+        self._classifier, self._rules = classifier, rules
+        self._listener.adopt(classifier.manifest, self.position)
+        self._decision = Decision(rules, self.position)
+        self.memory = classifier.start()
+
+    def follow(self, config: Config) -> Iterator[AnyMessage]:
+        """Go on with other thresholds or another mask."""
+        rules = rules_for(config, self._classifier.manifest, self.place.rate_hz)
+        yield from self._events(self._decision.follow(rules, self.position))
+        self._rules = rules
+
+    def _events(self, changes: Iterable[Change]) -> Iterator[AnyMessage]:
+        return self._reporter.events(changes, self._rules)
+
+    def _count(self, heard: Heard) -> None:
+        if heard.gate == "open":
+            self.analysed += heard.samples
+        else:
+            self.gated += heard.samples
+
+    def _latency(self, heard: Heard, infer_ms: float) -> protocol.Latency:
+        newest_us = self.place.clock.time_us(heard.window[1])
+        total_ms = max(0.0, (self._now_us() - newest_us) / 1e3)
+        computing_s = (self._features_ms + infer_ms) / 1e3
+        self.costs.append(Cost(total_ms, computing_s, heard.samples / self.place.rate_hz))
+        return protocol.Latency(
+            wait=round(self._wait_ms, 2),
+            features=round(self._features_ms, 3),
+            infer=round(infer_ms, 3),
+            total=round(total_ms, 2),
+        )
+
+
+def advance(classifier: Classifier, turns: Sequence[tuple[Stream, Hop]]) -> Iterator[AnyMessage]:
+    """Analyse one hop of each of some streams, all in one batch."""
+    frames = [stream.listen(hop) for stream, hop in turns]
+    began = time.perf_counter()
+    judged = classifier.feed(frames, [stream.memory for stream, _ in turns])
+    infer_ms = (time.perf_counter() - began) * 1e3 / len(turns)
+    for (stream, _), p in zip(turns, judged, strict=True):
+        yield from stream.judge(p, infer_ms)

@@ -1,0 +1,45 @@
+"""Tables for people at a terminal."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from instrd.daemon.classify import Verdict
+from instrd.daemon.sources import Device
+from instrd.models.bundle import read_bundle
+
+STRONGEST = 3
+"""Labels whose probability a table shows."""
+
+
+def verdict_table(verdicts: Iterable[Verdict]) -> Table:
+    table = Table("file", "decision", "mean p", "events")
+    for verdict in verdicts:
+        ranked = sorted(verdict.p.items(), key=lambda item: -item[1])[:STRONGEST]
+        strongest = ", ".join(f"{label} {p:.2f}" for label, p in ranked)
+        events = "\n".join(
+            f"{event.label} {event.t_on_s:.1f}-{event.t_off_s:.1f} s" for event in verdict.events
+        )
+        table.add_row(Text(verdict.path), Text(verdict.decision, "bold"), strongest, events)
+    return table
+
+
+def device_table(devices: Iterable[Device]) -> Table:
+    table = Table("name", "host API", "channels", "rate")
+    for device in devices:
+        name = f"{device.name} (default)" if device.default else device.name
+        rate = f"{device.rate_hz} Hz"
+        table.add_row(Text(name), device.host_api, str(device.channels), rate)
+    return table
+
+
+def model_table(folders: Mapping[str, Path]) -> Table:
+    table = Table("name", "kind", "looks back", "labels", "what it is")
+    for name, folder in folders.items():
+        manifest = read_bundle(folder).manifest
+        window_s = manifest.window_samples / manifest.front_end.rate_hz
+        labels = ", ".join(manifest.labels)
+        table.add_row(name, manifest.kind, f"{window_s:.2f} s", labels, manifest.description)
+    return table

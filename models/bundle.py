@@ -1,0 +1,159 @@
+"""A model as a folder: weights, ONNX file and a manifest that says what they are."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from instrd.models.errors import BundleError
+from instrd.models.frontend import FrontEnd
+
+MANIFEST = "manifest.json"
+ONNX = "model.onnx"
+WEIGHTS = "weights.safetensors"
+BUNDLED = Path(__file__).parent / "bundles"
+MAX_FILE_BYTES = 256 * 1024 * 1024
+
+Label = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$")]
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class Credit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A source of training data and the licence it came under."""
+
+    source: str
+    licence: str
+    credit: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a bundle holds, how to serve it, how good it is and what it was made from."""
+
+    format: Literal[1] = 1
+    name: Label
+    description: str = ""
+    kind: Literal["causal", "window"]
+    """A causal net keeps state and judges every frame; a window net judges the newest window."""
+    architecture: str
+    """The net's key in the registry, for serving by torch."""
+    network: dict[str, Any] = {}
+    """The net's own parameters."""
+    labels: tuple[Label, ...]
+    background: tuple[Label, ...] = ()
+    """Labels that are not published as instruments: heard alone they mean `unknown`."""
+    multi_label: bool = True
+    """True: one sigmoid a label. False: one softmax over all."""
+    front_end: FrontEnd
+    window_frames: Annotated[int, Meta(gt=0)]
+    """Frames that one judgement looks back over."""
+    onset_lag_frames: Annotated[int, Meta(ge=0)] = 0
+    """Frames between the start of a sound and the judgement that first shows it."""
+    temperature: tuple[float, ...]
+    """Per label: calibrated p = sigmoid(logit / temperature + bias)."""
+    bias: tuple[float, ...]
+    threshold_on: tuple[Probability, ...]
+    threshold_off: tuple[Probability, ...]
+    metrics: dict[str, Any] = {}
+    recipe: dict[str, Any] = {}
+    licence: str = "MIT"
+    credits: tuple[Credit, ...] = ()
+    files: dict[str, str] = {}
+    """File name -> SHA-256, hex."""
+
+    def __post_init__(self) -> None:
+        for field in ("temperature", "bias", "threshold_on", "threshold_off"):
+            got, allowed = len(getattr(self, field)), len(self.labels)
+            if got != allowed:
+                raise ValueError(f"{field} has {got} values, there are {allowed} labels")
+        if len(set(self.labels)) != len(self.labels) or not self.labels:
+            raise ValueError("labels must be one or more, each once")
+        if not set(self.background) <= set(self.labels):
+            raise ValueError("background names a label that is not in labels")
+        if any(t <= 0.0 for t in self.temperature):
+            raise ValueError("temperature must be above 0")
+        if any(off > on for on, off in zip(self.threshold_on, self.threshold_off, strict=True)):
+            raise ValueError("threshold_off must not be above threshold_on")
+
+    @property
+    def window_samples(self) -> int:
+        """Samples at the model's rate that one judgement looks back over."""
+        return (self.window_frames - 1) * self.front_end.hop + self.front_end.fft
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose files are all there with the hashes of its manifest."""
+
+    folder: Path
+    manifest: Manifest
+    sha256: str
+    """Of the manifest, and through it of every file."""
+
+    @property
+    def onnx(self) -> Path:
+        return self.folder / ONNX
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / WEIGHTS
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Check a bundle folder and return it; raises `BundleError`."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleError(folder, f"has no {MANIFEST}")
+    content = path.read_bytes()
+    try:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+        raise BundleError(folder, f"{MANIFEST}: {error}") from error
+    if ONNX not in manifest.files:
+        raise BundleError(folder, f"{MANIFEST} lists no {ONNX}")
+    for name, expected in manifest.files.items():
+        _check_file(folder, name, expected)
+    return Bundle(folder, manifest, hashlib.sha256(content).hexdigest())
+
+
+def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bundle:
+    """Write files and manifest (with their hashes) and read them back."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    complete = msgspec.structs.replace(manifest, files=hashes)
+    encoded = msgspec.json.format(msgspec.json.encode(complete), indent=1)
+    (folder / MANIFEST).write_bytes(encoded + b"\n")
+    return read_bundle(folder)
+
+
+def find_bundle(name: str, folders: Iterable[Path] = ()) -> Bundle:
+    """Return the bundle of that name from `folders`, else from those that came along."""
+    bundles = list_bundles(folders)
+    if name not in bundles:
+        raise BundleError(name, f"is not there; there are: {', '.join(bundles) or 'none'}")
+    return read_bundle(bundles[name])
+
+
+def list_bundles(folders: Iterable[Path] = ()) -> dict[str, Path]:
+    """Name -> folder of every bundle found; the first folder that has a name wins."""
+    found: dict[str, Path] = {}
+    for folder in (*folders, BUNDLED):
+        for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+            found.setdefault(manifest.parent.name, manifest.parent)
+    return found
+
+
+def _check_file(folder: Path, name: str, expected: str) -> None:
+    path = folder / name
+    if Path(name).name != name or path.is_symlink() or not path.is_file():
+        raise BundleError(folder, f"{name} is not a file of the bundle")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise BundleError(folder, f"{name} is larger than {MAX_FILE_BYTES} bytes")
+    got = hashlib.sha256(path.read_bytes()).hexdigest()
+    if got != expected:
+        raise BundleError(folder, f"{name} is not the file that was made: SHA-256 {got[:12]}...")

@@ -1,0 +1,117 @@
+"""From new frames to calibrated probabilities, for any number of streams at once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instrd.models.bundle import Manifest
+from instrd.models.net import Net
+from instrd.models.ring import MirroredRing
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a classifier keeps of one stream between hops; only its own kind looks into `kept`."""
+
+    kept: Any
+    judged: Floats
+    """The newest probabilities, (labels,); zeros before the first frame."""
+
+
+class Classifier(Protocol):
+    """Judges streams of frames; holds no stream's memory itself, so it can be swapped."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What this model is."""
+
+    def start(self) -> Memory:
+        """Return the memory of a stream that begins now, after silence."""
+
+    def feed(self, frames: Sequence[Floats], memories: Sequence[Memory]) -> list[Floats]:
+        """Take the new frames (T, width) of each stream and return its probabilities (labels,).
+
+        T may differ between streams; a stream with no new frame keeps its judgement.
+        """
+
+
+class CausalClassifier:
+    """Serves a net that keeps state: each frame is computed once, streams share a batch."""
+
+    def __init__(self, manifest: Manifest, net: Net) -> None:
+        self.manifest = manifest
+        self._net = net
+        self._calibration = Calibration(manifest)
+
+    def start(self) -> Memory:
+        kept = np.zeros(self._net.state_size, np.float32)
+        return Memory(kept, np.zeros(len(self.manifest.labels), np.float32))
+
+    def feed(self, frames: Sequence[Floats], memories: Sequence[Memory]) -> list[Floats]:
+        streams_by_length: dict[int, list[int]] = defaultdict(list)
+        for stream, new in enumerate(frames):
+            if len(new):
+                streams_by_length[len(new)].append(stream)
+        for streams in streams_by_length.values():
+            self._advance([frames[s] for s in streams], [memories[s] for s in streams])
+        return [memory.judged for memory in memories]
+
+    def _advance(self, frames: list[Floats], memories: list[Memory]) -> None:
+        logits, states = self._net(np.stack(frames), np.stack([m.kept for m in memories]))
+        judged = self._calibration.probabilities(logits[:, -1])
+        for memory, state, row in zip(memories, states, judged, strict=True):
+            memory.kept, memory.judged = state, row
+
+
+class WindowClassifier:
+    """Serves a net that judges the newest window of frames, kept as a ring."""
+
+    def __init__(self, manifest: Manifest, net: Net) -> None:
+        self.manifest = manifest
+        self._net = net
+        self._calibration = Calibration(manifest)
+        self._silence = manifest.front_end.silence
+
+    def start(self) -> Memory:
+        window = self.manifest.window_frames
+        ring = MirroredRing(window, (self.manifest.front_end.width,))
+        ring.push(np.tile(self._silence, (window, 1)))
+        return Memory(ring, np.zeros(len(self.manifest.labels), np.float32))
+
+    def feed(self, frames: Sequence[Floats], memories: Sequence[Memory]) -> list[Floats]:
+        window = self.manifest.window_frames
+        changed = []
+        for new, memory in zip(frames, memories, strict=True):
+            if len(new):
+                memory.kept.push(new[-window:])
+                changed.append(memory)
+        if changed:
+            (logits,) = self._net(np.stack([memory.kept.newest(window) for memory in changed]))
+            for memory, row in zip(changed, self._calibration.probabilities(logits), strict=True):
+                memory.judged = row
+        return [memory.judged for memory in memories]
+
+
+class Calibration:
+    """Turns logits into probabilities (Guo et al. 2017: temperature; Platt 1999: with bias)."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._multi_label = manifest.multi_label
+        self._temperature = np.array(manifest.temperature, np.float32)
+        self._bias = np.array(manifest.bias, np.float32)
+
+    def probabilities(self, logits: Floats) -> Floats:
+        """Map (..., labels) logits to (..., labels) probabilities."""
+        scaled = logits / self._temperature + self._bias
+        if self._multi_label:
+            sigmoid: Floats = 1.0 / (1.0 + np.exp(-np.clip(scaled, -80.0, 80.0)))
+            return sigmoid
+        odds = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+        softmax: Floats = odds / odds.sum(axis=-1, keepdims=True)
+        return softmax

@@ -1,0 +1,115 @@
+"""Log-mel and MFCC frames, computed once for training and daemon alike."""
+
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from instrd.models.mel import MelScale, cosine_matrix, mel_matrix
+
+Positive = Annotated[int, Meta(gt=0)]
+Floats = NDArray[np.float32]
+
+
+class FrontEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of a feature stage; they belong to a model and travel in its bundle.
+
+    Frames are in dB: `10 log10(max(mel power, floor))`, Hann window, power spectrum, as
+    librosa's `power_to_db(melspectrogram(...), top_db=None)` and torchaudio's `MelSpectrogram`.
+    """
+
+    kind: Literal["log_mel", "mfcc"] = "log_mel"
+    rate_hz: Positive = 16_000
+    fft: Positive = 1024
+    """Samples of one frame."""
+    hop: Positive = 320
+    """Samples between frames."""
+    bands: Positive = 80
+    fmin_hz: float = 30.0
+    fmax_hz: float = 8000.0
+    scale: MelScale = "slaney"
+    area_norm: bool = True
+    floor: float = 1e-10
+    """Power below which a band counts as empty."""
+    coefficients: Positive = 13
+    """Of an MFCC; a log-mel ignores it."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.fmin_hz < self.fmax_hz <= self.rate_hz / 2:
+            msg = f"front-end: got {self.fmin_hz}..{self.fmax_hz} Hz, allowed 0..{self.rate_hz / 2}"
+            raise ValueError(msg)
+        if self.hop > self.fft:
+            msg = f"front-end: got hop {self.hop}, allowed 1..{self.fft} (the frame)"
+            raise ValueError(msg)
+        if self.floor <= 0.0:
+            msg = f"front-end: got floor {self.floor}, allowed above 0"
+            raise ValueError(msg)
+
+    @property
+    def width(self) -> int:
+        """Values of one frame."""
+        return self.bands if self.kind == "log_mel" else self.coefficients
+
+    @property
+    def silence(self) -> Floats:
+        """The frame of digital silence, (width,)."""
+        frame: Floats = FrameStream(self).feed(np.zeros(self.hop, np.float32))[0]
+        return frame
+
+
+class FrameStream:
+    """Cuts a growing signal into frames and computes only those that new samples complete.
+
+    Frame k covers the `fft` samples that end at sample (k + 1) * hop, so every hop of
+    samples gives one frame; what lies before the first sample counts as silence.
+    """
+
+    def __init__(self, front_end: FrontEnd) -> None:
+        self._front_end = front_end
+        self._window, self._mel, self._cosine = _matrices(front_end)
+        self._unframed = np.zeros(front_end.fft - front_end.hop, np.float32)
+
+    def feed(self, samples: Floats) -> Floats:
+        """Return the new frames, (frames, width) in dB; `samples` is (n,), full scale +-1."""
+        fft, hop = self._front_end.fft, self._front_end.hop
+        signal = np.concatenate((self._unframed, samples))
+        count = (len(signal) - fft) // hop + 1 if len(signal) >= fft else 0
+        self._unframed = signal[count * hop :]
+        if count == 0:
+            return np.empty((0, self._front_end.width), np.float32)
+        pieces = sliding_window_view(signal, fft)[: count * hop : hop]
+        return self._describe(pieces)
+
+    def _describe(self, pieces: Floats) -> Floats:
+        spectrum = np.fft.rfft(pieces * self._window)
+        power = spectrum.real**2 + spectrum.imag**2
+        mel = np.maximum(power @ self._mel, np.float32(self._front_end.floor))
+        log_mel: Floats = np.float32(10.0) * np.log10(mel)
+        return log_mel if self._cosine is None else log_mel @ self._cosine
+
+
+def frames_of(front_end: FrontEnd, signal: Floats) -> Floats:
+    """All frames of a whole signal, (len(signal) // hop, width) in dB."""
+    return FrameStream(front_end).feed(signal)
+
+
+@lru_cache(maxsize=16)
+def _matrices(front_end: FrontEnd) -> tuple[Floats, Floats, Floats | None]:
+    phase = 2.0 * np.pi * np.arange(front_end.fft) / front_end.fft
+    hann = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    mel = mel_matrix(
+        rate_hz=front_end.rate_hz,
+        fft=front_end.fft,
+        bands=front_end.bands,
+        fmin_hz=front_end.fmin_hz,
+        fmax_hz=front_end.fmax_hz,
+        scale=front_end.scale,
+        area_norm=front_end.area_norm,
+    )
+    if front_end.kind == "log_mel":
+        return hann, mel, None
+    return hann, mel, cosine_matrix(front_end.bands, front_end.coefficients)

@@ -1,0 +1,33 @@
+"""Serves a bundle's weights by torch, for machines with a GPU."""
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+
+from instrd.models.bundle import WEIGHTS, Bundle
+from instrd.models.errors import BundleError
+
+Floats = NDArray[np.float32]
+
+
+class TorchNet:
+    """The same function as the bundle's ONNX file; one stream's arrays in, arrays out."""
+
+    def __init__(self, bundle: Bundle, module: type, device: str = "cuda") -> None:
+        if device == "cuda" and not torch.cuda.is_available():
+            raise BundleError(bundle.folder, "--device cuda: torch sees no GPU here; use cpu")
+        if WEIGHTS not in bundle.manifest.files:
+            raise BundleError(bundle.folder, f"has no {WEIGHTS}, which --device cuda needs")
+        net = module(**bundle.manifest.network)
+        weights = safetensors.torch.load_file(bundle.weights)
+        net.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        self._net = net.to(device).eval()
+        self._device = device
+        self.state_size: int = getattr(net, "state_size", 0)
+
+    @torch.inference_mode()
+    def __call__(self, *inputs: Floats) -> list[Floats]:
+        outputs = self._net(*(torch.from_numpy(array).to(self._device) for array in inputs))
+        listed = outputs if isinstance(outputs, tuple) else (outputs,)
+        return [tensor.cpu().numpy() for tensor in listed]

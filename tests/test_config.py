@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+
+from instrd.daemon.config import Config, read_config
+from instrd.daemon.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def test_config_toml_equals_the_defaults_in_code() -> None:
+    assert read_config(ROOT / "config.toml") == Config()
+
+
+def test_config_toml_shows_every_setting() -> None:
+    text = (ROOT / "config.toml").read_text()
+    sections = [getattr(Config(), name) for name in Config.__struct_fields__]
+    for section in sections:
+        one = section[0] if isinstance(section, tuple) else section
+        for name in getattr(one, "__struct_fields__", ()):
+            assert f"\n{name} = " in text, name
+
+
+def test_all_mistakes_are_listed_at_once(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        """
+        colour = "red"
+        [daemon]
+        publish = "tcp://127.0.0.1:1"
+        log_level = "loud"
+        [[source]]
+        uri = "mic:"
+        id = "Big Mic"
+        [analysis]
+        hop_s = nan
+        ring_s = "long"
+        hops = 3
+        [thresholds]
+        piano = { on = 0.5 }
+        """,
+    )
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    told = str(caught.value)
+    for mistake in (
+        "colour: is not a setting; allowed: daemon, source",
+        "daemon.publish: got 'tcp://127.0.0.1:1'",
+        "daemon.log_level: got 'loud'",
+        "source[0].id: got 'Big Mic'",
+        "analysis.hop_s: got nan",
+        "analysis.ring_s: got 'long'",
+        "analysis.hops: is not a setting",
+        "thresholds.piano.off: is missing",
+    ):
+        assert mistake in told, told
+    assert f"{path} has 8 mistake(s)" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[gate]\nopen_dbfs = -60.0", "gate.close_dbfs: got -56.0, allowed at most"),
+        ("[thresholds]\npiano = {on = 0.2, off = 0.5}", "thresholds.piano.off: got 0.5"),
+        ('[[source]]\nid = "a"\n[[source]]\nid = "a"', "the id 'a' stands twice"),
+        ("source = []", "source: there is none"),
+        ("[daemon]\npublish = []", "daemon.publish: there is none"),
+        ("daemon = 3", "daemon: got 3, allowed a table"),
+        ("[daemon", "is not TOML"),
+        ("source = 3", "source: got 3"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_config(written(tmp_path, text))
+    assert told in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing\.toml: cannot be read: No such file"):
+        read_config(tmp_path / "nothing.toml")

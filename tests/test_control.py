@@ -1,0 +1,203 @@
+"""Control over real sockets: answers, errors that are replies, garbage that does nothing."""
+
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import zmq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from instrd.clients.control import ControlError, Reply, Request, default_endpoint, request
+from instrd.daemon.control import ControlSocket
+from instrd.daemon.errors import InstrdError, WireError
+
+
+def set_model(asked: Request) -> dict[str, Any]:
+    if asked.model != "base":
+        raise InstrdError(f"no model {asked.model}; allowed: base")
+    return {"model": asked.model}
+
+
+COMMANDS = {"ping": lambda _: {"pong": True}, "set_model": set_model}
+
+
+@pytest.fixture
+def endpoint(tmp_path: Path) -> str:
+    return f"ipc://{tmp_path}/run/control.ipc"
+
+
+@pytest.fixture
+def control(endpoint: str) -> Iterator[ControlSocket]:
+    with ControlSocket(endpoint) as opened:
+        yield opened
+
+
+@pytest.fixture
+def asker(control: ControlSocket) -> Iterator[zmq.Socket[bytes]]:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(control.endpoint)
+        yield socket
+
+
+def ask(control: ControlSocket, asker: zmq.Socket[bytes], *parts: bytes) -> Reply:
+    asker.send_multipart(parts)
+    deadline = time.monotonic() + 5
+    while not asker.poll(5) and time.monotonic() < deadline:
+        control.answer(COMMANDS)
+    return msgspec.json.decode(asker.recv_multipart(zmq.NOBLOCK)[-1], type=Reply)
+
+
+def test_a_command_is_answered_with_its_result(
+    control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    reply = ask(control, asker, b'{"v":"1.0","id":"7","cmd":"set_model","model":"base"}')
+    assert reply == Reply(id="7", ok=True, result={"model": "base"})
+
+
+def test_a_req_socket_is_answered_with_its_delimiter(
+    control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    assert ask(control, asker, b"", b'{"id":"7","cmd":"ping"}').ok
+
+
+def test_a_command_that_fails_answers_with_its_sentence(
+    control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    reply = ask(control, asker, b'{"id":"7","cmd":"set_model","model":"best"}')
+    assert reply == Reply(id="7", ok=False, error="no model best; allowed: base")
+
+
+def test_an_unknown_command_is_told_which_are_allowed(
+    control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    reply = ask(control, asker, b'{"id":"7","cmd":"explode"}')
+    assert reply.error == "unknown command 'explode'; allowed: ping, set_model"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        b"",
+        b"\xff",
+        b"GET / HTTP/1.1",
+        b"[" * 60_000,
+        b'{"cmd":"ping","extra":1}',
+        b'{"cmd":"set_model","model":"../../etc/passwd"}',
+        b'{"cmd":"set_model","model":".."}',
+        b'{"cmd":"set_thresholds","thresholds_on":{"piano":1.5}}',
+        b'{"cmd":"set_thresholds","thresholds_on":{"piano":NaN}}',
+        b'{"cmd":"ping","id":7}',
+        b'{"id":"7"}',
+    ],
+)
+def test_what_is_no_request_gets_an_error_reply(
+    question: bytes, control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    reply = ask(control, asker, question)
+    assert not reply.ok
+    assert reply.error is not None
+    assert reply.error.startswith("not a request: ")
+    assert ask(control, asker, b'{"cmd":"ping"}').ok
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(parts=st.lists(st.binary(max_size=60), min_size=1, max_size=4))
+def test_garbage_does_not_disturb_the_next_command(
+    parts: list[bytes], control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    asker.send_multipart(parts)
+    asker.send(b'{"id":"after","cmd":"ping"}')
+    deadline = time.monotonic() + 5
+    heard = ""
+    while heard != "after" and time.monotonic() < deadline:
+        control.answer(COMMANDS)
+        if asker.poll(5):
+            heard = msgspec.json.decode(asker.recv_multipart()[-1], type=Reply).id
+    assert heard == "after"
+
+
+def test_an_oversized_request_is_dropped_and_the_next_asker_is_answered(
+    control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as rude:
+        rude.linger = 0
+        rude.connect(control.endpoint)
+        rude.send(b'{"cmd":"ping","id":"' + b"x" * 70_000 + b'"}')
+        assert ask(control, asker, b'{"cmd":"ping"}').ok
+        assert not rude.poll(100)
+
+
+def test_one_call_answers_only_a_few_so_that_the_stream_goes_on(
+    control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    called: list[Request] = []
+
+    def count(asked: Request) -> dict[str, Any]:
+        called.append(asked)
+        return {}
+
+    for _ in range(90):
+        asker.send(b'{"cmd":"ping"}')
+    deadline = time.monotonic() + 5
+    most = 0
+    while len(called) < 90 and time.monotonic() < deadline:
+        before = len(called)
+        control.answer({"ping": count})
+        most = max(most, len(called) - before)
+    assert len(called) == 90
+    assert most <= 16
+
+
+def test_the_directory_is_closed_to_others(control: ControlSocket, tmp_path: Path) -> None:
+    assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o700
+
+
+def test_a_directory_open_to_others_is_refused(endpoint: str, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o755)
+    with pytest.raises(WireError, match="chmod 700"):
+        ControlSocket(endpoint)
+
+
+def test_a_second_daemon_does_not_take_the_path_over(
+    control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    with pytest.raises(WireError, match="held by another instrd"):
+        ControlSocket(control.endpoint)
+    assert ask(control, asker, b'{"cmd":"ping"}').ok
+
+
+def test_control_is_never_on_tcp() -> None:
+    with pytest.raises(WireError, match="only ipc://"):
+        ControlSocket("tcp://127.0.0.1:5571")
+
+
+def test_a_client_gets_the_reply(control: ControlSocket) -> None:
+    replies: list[Reply] = []
+    client = threading.Thread(
+        target=lambda: replies.append(request(control.endpoint, "set_model", model="base"))
+    )
+    client.start()
+    while client.is_alive():
+        control.answer(COMMANDS)
+    assert replies[0].result == {"model": "base"}
+
+
+def test_a_client_without_a_daemon_is_told_so_in_time(endpoint: str) -> None:
+    with pytest.raises(ControlError, match=r"within 0\.05 s; is instrd running"):
+        request(endpoint, "ping", timeout_s=0.05)
+
+
+def test_the_default_path_is_absolute_and_short_enough() -> None:
+    endpoint = default_endpoint()
+    assert endpoint.startswith("ipc:///")
+    assert endpoint.endswith("/instrd/control.ipc")

@@ -1,0 +1,262 @@
+"""The dashboard: the picture that messages add up to, and how it is drawn."""
+
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from instrd.clients import meters
+from instrd.clients.bigletters import big
+from instrd.clients.codec import decode
+from instrd.clients.dashboard import watch
+from instrd.clients.drawing import render
+from instrd.clients.link import Link
+from instrd.clients.picture import TIMELINE_US, Picture, Sounding
+from instrd.clients.protocol import (
+    Active,
+    AnyMessage,
+    Bye,
+    Model,
+)
+from instrd.clients.subscriber import Subscriber
+from instrd.daemon.publisher import Publisher
+
+HERE = Path(__file__).parent
+NOW_US = 1_790_000_000_000_000
+LABELS = (
+    "bass", "cello", "clarinet", "drum", "flute", "guitar", "organ", "piano",
+    "saxophone", "trumpet", "violin", "voice", "other",
+)  # fmt: skip
+ALIVE = Link(endpoint="tcp://127.0.0.1:5570", heartbeat_age_s=0.4)
+
+
+def golden(name: str) -> AnyMessage:
+    found = (HERE / "golden" / f"{name}.json").read_bytes()
+    return decode(bytes(msgspec.json.decode(found, type=tuple[str, msgspec.Raw])[1]))
+
+
+def changed(name: str, **fields: object) -> AnyMessage:
+    fields = {"run": "run1", "t_pub_us": NOW_US, **fields}
+    return msgspec.structs.replace(golden(name), **fields)
+
+
+def model() -> Model:
+    thresholds = (0.5,) * len(LABELS)
+    message = changed("model", labels=LABELS, thresholds_on=thresholds, thresholds_off=thresholds)
+    assert isinstance(message, Model)
+    return message
+
+
+def frame(**fields: object) -> AnyMessage:
+    p = tuple(0.9 if label == "piano" else 0.05 for label in LABELS)
+    return changed("frame", labels=LABELS, p=p, p_smooth=p, **fields)
+
+
+def state(*labels: str, **fields: object) -> AnyMessage:
+    active = tuple(
+        Active(label=label, id=f"id-{label}", t_on_us=NOW_US - 2_000_000, p_smooth=0.9)
+        for label in labels
+    )
+    decision = labels[0] if labels else "silence"
+    return changed("state", **{"active": active, "decision": decision, **fields})
+
+
+def event(kind: str, event_id: str, t_on_us: int, t_off_us: int | None = None) -> AnyMessage:
+    return changed("event", event=kind, id=event_id, t_on_us=t_on_us, t_off_us=t_off_us)
+
+
+def picture_of(*messages: AnyMessage) -> Picture:
+    picture = Picture()
+    for message in messages:
+        picture.take(message)
+    return picture
+
+
+def drawn(picture: Picture, link: Link = ALIVE, width: int = 80, height: int = 24) -> list[str]:
+    console = Console(width=width, height=height, file=io.StringIO(), color_system=None)
+    with console.capture() as captured:
+        console.print(render(picture, link, width, height))
+    return captured.get().splitlines()
+
+
+@pytest.fixture
+def playing() -> Picture:
+    return picture_of(
+        changed("hello"),
+        model(),
+        changed("status"),
+        changed("level"),
+        frame(),
+        state("piano"),
+    )
+
+
+def test_an_event_becomes_a_block_that_ends() -> None:
+    picture = picture_of(event("on", "e1", NOW_US - 3_000_000))
+    soundings = picture.sources["stage-left"].soundings
+    assert soundings == {"e1": Sounding("piano", NOW_US - 3_000_000)}
+    picture.take(event("off", "e1", NOW_US - 3_000_000, NOW_US))
+    assert soundings == {"e1": Sounding("piano", NOW_US - 3_000_000, NOW_US)}
+
+
+def test_a_state_begins_what_began_before_and_ends_what_ended_unheard() -> None:
+    picture = picture_of(event("on", "lost-off", NOW_US - 3_000_000), state("violin"))
+    assert picture.sources["stage-left"].soundings == {
+        "lost-off": Sounding("piano", NOW_US - 3_000_000, NOW_US),
+        "id-violin": Sounding("violin", NOW_US - 2_000_000),
+    }
+
+
+def test_what_ended_20_s_ago_is_forgotten_and_what_sounds_is_kept() -> None:
+    old_us = NOW_US - TIMELINE_US - 1
+    picture = picture_of(
+        event("off", "old", old_us - 1, old_us), event("on", "long", old_us), changed("level")
+    )
+    assert list(picture.sources["stage-left"].soundings) == ["long"]
+
+
+def test_another_run_starts_a_new_picture(playing: Picture) -> None:
+    playing.take(changed("bye", run="run2"))
+    assert playing.run == "run2"
+    assert not playing.sources
+    assert playing.model is None
+
+
+def test_skipped_hops_and_gaps_add_up() -> None:
+    picture = picture_of(frame(skipped=2), frame(skipped=3), changed("gap"))
+    source = picture.sources["stage-left"]
+    assert (source.skipped, source.gap_count) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(80, 24), (140, 40), (60, 12), (40, 6), (20, 3), (20, 40)]
+)
+def test_the_drawing_fits_the_terminal(playing: Picture, width: int, height: int) -> None:
+    rows = drawn(playing, width=width, height=height)
+    assert len(rows) <= height
+    assert max(len(row) for row in rows) <= width
+
+
+def test_a_terminal_of_80x24_shows_all_13_labels_in_the_models_order_and_a_big_word(
+    playing: Picture,
+) -> None:
+    rows = drawn(playing)
+    shown = [row.split()[1] for row in rows if len(row.split()) > 1 and row.split()[1] in LABELS]
+    assert tuple(shown) == LABELS
+    word = big("piano")
+    assert word is not None
+    assert any(word[1].rstrip() in row for row in rows)
+
+
+def test_several_sources_share_the_terminal(playing: Picture) -> None:
+    for source in ("mic1", "mic2", "mic3"):
+        playing.take(state("drum", source=source))
+    rows = drawn(playing)
+    assert len(rows) <= 24
+    for source in ("stage-left", "mic1", "mic2", "mic3"):
+        assert any(source in row for row in rows)
+
+
+def test_a_dead_daemon_is_said_to_be_dead_and_its_last_label_is_not_repeated(
+    playing: Picture,
+) -> None:
+    dead = Link(endpoint="tcp://127.0.0.1:5570", heartbeat_age_s=4.2, lost=7)
+    rows = drawn(playing, dead)
+    assert "7 messages lost · ✖ dead for 4 s" in rows[0]
+    word = big("piano")
+    assert word is not None
+    assert not any(word[1].rstrip() in row for row in rows)
+    assert not any("0.90" in row or "-23.4 dBFS" in row for row in rows)
+
+
+def test_a_stalled_source_shows_its_status_instead_of_a_label(playing: Picture) -> None:
+    playing.take(changed("status", status="stalled", detail="no audio for 1.0 s"))
+    rows = drawn(playing, width=120)
+    word = big("stalled")
+    assert word is not None
+    assert any(word[0].rstrip() in row for row in rows)
+    assert any("no audio for 1.0 s" in row for row in rows)
+
+
+def test_old_probabilities_are_not_shown_while_the_gate_is_closed(playing: Picture) -> None:
+    playing.take(state(t_pub_us=NOW_US + 2_000_000, gate="closed"))
+    rows = drawn(playing)
+    assert any("gated" in row for row in rows)
+    assert not any("0.90" in row for row in rows)
+
+
+def test_before_the_first_heartbeat_it_waits_and_names_the_endpoint() -> None:
+    [row] = drawn(Picture(), Link(endpoint="tcp://127.0.0.1:5570"))
+    assert "waiting for tcp://127.0.0.1:5570" in row
+
+
+def test_markup_in_names_from_outside_is_not_obeyed(playing: Picture) -> None:
+    playing.take(changed("status", description="[red]mic[/red]"))
+    assert any("[red]mic[/red]" in row for row in drawn(playing))
+
+
+@pytest.mark.parametrize(
+    ("share", "filled"), [(0.0, 0), (0.5, 10), (1.0, 20), (-1.0, 0), (7.0, 20)]
+)
+def test_a_bar_is_as_long_as_its_share(share: float, filled: int) -> None:
+    text = meters.bar(share, None, 20, "green")
+    track = sum(span.end - span.start for span in text.spans if span.style == meters.TRACK)
+    assert (len(text), track) == (20, 20 - filled)
+
+
+def test_a_bar_marks_its_threshold() -> None:
+    assert meters.bar(0.9, 0.5, 20, "green").plain.index("┃") == 10
+    assert meters.bar(0.1, 1.0, 20, "green").plain.index("┃") == 19
+
+
+def test_the_timeline_shows_the_last_20_s_with_now_at_the_right() -> None:
+    soundings = [
+        Sounding("piano", NOW_US - TIMELINE_US * 3, NOW_US - TIMELINE_US // 2),
+        Sounding("piano", NOW_US - TIMELINE_US // 4),
+    ]
+    text = meters.timeline(soundings, [], NOW_US, 20, "green")
+    assert text.plain == "■■■■■■■■■■·····■■■■■"
+
+
+def test_the_shortest_sounding_and_a_gap_are_seen() -> None:
+    at_us = NOW_US - TIMELINE_US // 2
+    text = meters.timeline([Sounding("piano", at_us, at_us)], [at_us + 2_000_000], NOW_US, 20, "")
+    assert text.plain == "··········▪·┊·······"
+
+
+def test_a_word_with_a_letter_that_is_not_drawn_is_shown_as_plain_text(playing: Picture) -> None:
+    assert big("violão") is None
+    playing.take(state(decision="violão"))
+    assert any("violão" in row for row in drawn(playing))
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    with Publisher(["tcp://127.0.0.1:*"], node="foh", run="run1") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.timeout(20)
+def test_watching_ends_with_the_bye(publisher: Publisher, terminal: bool) -> None:
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=80, height=24)
+    publisher.publish(golden("hello"))
+    publisher.publish(golden("status"))
+    with Subscriber(publisher.endpoints) as subscriber:
+        watching = threading.Thread(target=watch, args=(subscriber, console, lambda: False))
+        watching.start()
+        while watching.is_alive():
+            publisher.greet()
+            if "stage-left" in told(console):
+                publisher.publish(Bye(reason="SIGTERM", exit_code=0))
+            watching.join(0.02)
+    assert "SIGTERM" in told(console).splitlines()[-1]
+
+
+def told(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()

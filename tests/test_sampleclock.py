@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from instrd.daemon.sampleclock import SampleClock
+
+RATE_HZ = 48_000
+BLOCK = 960
+
+
+def follow(seconds: float, *, ppm: float = 0.0, jitter_us: float = 0.0) -> SampleClock:
+    clock = SampleClock(RATE_HZ)
+    random = np.random.default_rng(4)
+    for position in range(BLOCK, int(seconds * RATE_HZ), BLOCK):
+        late = abs(random.normal(0.0, jitter_us)) if jitter_us else 0.0
+        clock.stamp(position, round(1e15 + position / RATE_HZ * 1e6 * (1 + ppm * 1e-6) + late))
+    return clock
+
+
+def test_a_steady_device_is_told_exactly() -> None:
+    clock = follow(20)
+    assert clock.time_us(RATE_HZ * 5) == pytest.approx(1e15 + 5e6, abs=1)
+    assert clock.drift_ppm == pytest.approx(0.0, abs=0.1)
+
+
+def test_jitter_of_milliseconds_is_averaged_away() -> None:
+    clock = follow(60, jitter_us=3000.0)
+    errors = [clock.time_us(s * RATE_HZ) - (1e15 + s * 1e6) for s in range(50, 60)]
+    assert max(errors) - min(errors) <= 1
+    assert abs(np.mean(errors)) < 4000
+
+
+def test_a_drifting_crystal_is_followed_and_named() -> None:
+    clock = follow(600, ppm=80.0)
+    true_us = 1e15 + 599e6 * (1 + 80e-6)
+    assert clock.time_us(599 * RATE_HZ) == pytest.approx(true_us, abs=1500)
+    assert clock.drift_ppm == pytest.approx(80.0, rel=0.1)

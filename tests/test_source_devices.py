@@ -1,0 +1,90 @@
+"""Microphones on machines that have none, or no PortAudio."""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from instrd.daemon.errors import SourceError
+from instrd.daemon.sources import default_microphone, list_devices, open_source
+
+
+class FakePortAudio(ModuleType):
+    """Lists some devices and opens none."""
+
+    PortAudioError = RuntimeError
+
+    def __init__(self, names: list[str], default: int) -> None:
+        super().__init__("sounddevice")
+        self._names = names
+        self.default = type("Default", (), {"device": (default, -1)})
+
+    def query_hostapis(self) -> list[dict[str, Any]]:
+        return [{"name": "ALSA"}]
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "index": index,
+                "hostapi": 0,
+                "max_input_channels": 0 if name == "speaker" else 2,
+                "default_samplerate": 44_100.0,
+            }
+            for index, name in enumerate(self._names)
+        ]
+
+    def InputStream(self, **_: Any) -> None:  # noqa: N802  # PortAudio's own name
+        raise RuntimeError("Device busy")
+
+
+@pytest.fixture
+def no_portaudio(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, path: object, target: object = None) -> None:
+            if name == "sounddevice":
+                raise OSError("PortAudio library not found")
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+
+
+@pytest.mark.usefixtures("no_portaudio")
+def test_without_portaudio_it_is_said_what_to_install_and_what_else_works() -> None:
+    assert not default_microphone()
+    with pytest.raises(SourceError, match=r"apt-get install libportaudio2; .* use file:PATH"):
+        open_source("mic:", pace="realtime")
+
+
+@pytest.mark.usefixtures("no_portaudio")
+def test_other_sources_need_no_portaudio() -> None:
+    assert open_source("synth:", pace="fast").read() is not None
+
+
+@pytest.mark.parametrize(
+    ("names", "default", "uri", "said"),
+    [
+        ([], -1, "mic:", "this machine has no audio input; .* use file:PATH"),
+        (["speaker"], -1, "mic:x", "this machine has no audio input"),
+        (["USB", "HDA"], -1, "mic:", "there is no default microphone; there are 'USB', 'HDA'"),
+        (["USB 1", "USB 2"], 0, "mic:usb", "'usb' is ambiguous; it could be 'USB 1', 'USB 2'"),
+        (["USB", "speaker"], 0, "mic:hda", "'hda' is unknown; there are 'USB'"),
+        (["USB", "USB 2"], 0, "mic:USB?channel=3", "got channel 3, allowed 1..2 of 'USB'"),
+        (["USB"], 0, "mic:?rate=96000", 'microphone "USB": .* 2 channels at 96000 Hz .Device busy'),
+    ],
+)
+def test_a_microphone_that_cannot_be_opened_says_why(
+    names: list[str], default: int, uri: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", FakePortAudio(names, default))
+    with pytest.raises(SourceError, match=said):
+        open_source(uri, pace="realtime")
+
+
+def test_only_inputs_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", FakePortAudio(["speaker", "USB", "HDA"], 2))
+    devices = list_devices()
+    assert [(device.name, device.default) for device in devices] == [("USB", False), ("HDA", True)]
+    assert default_microphone()

@@ -1,0 +1,168 @@
+"""Audio files good and bad."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from instrd.daemon.errors import SourceError
+from instrd.daemon.sources import Source, open_source
+from instrd.models.audiofile import AudioFile, AudioFileError, read_audio
+
+Floats = NDArray[np.float32]
+RATE_HZ = 16_000
+
+
+def noise(seconds: float, channels: int = 1) -> Floats:
+    rng = np.random.default_rng(5)
+    return rng.uniform(-0.5, 0.5, (round(seconds * RATE_HZ), channels)).astype(np.float32)
+
+
+def read_all(source: Source) -> Floats:
+    blocks = []
+    while (block := source.read()) is not None:
+        assert len(block.samples) >= 1
+        assert block.lost == 0
+        blocks.append(block.samples)
+    return np.concatenate(blocks)
+
+
+def cut_short(path: Path, part: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: round(len(content) * part)])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5, 32])
+def test_channels_are_mixed_by_their_mean(channels: int, tmp_path: Path) -> None:
+    path = tmp_path / "wide.wav"
+    samples = noise(0.6, channels)
+    soundfile.write(path, samples, RATE_HZ, subtype="FLOAT")
+    heard = read_all(open_source(f"file:{path}", pace="fast"))
+    assert np.allclose(heard, samples.mean(axis=1), atol=1e-7)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff"])
+def test_every_common_format_is_read_to_its_end(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"tone.{suffix}"
+    tone = 0.5 * np.sin(2 * np.pi * 440 / RATE_HZ * np.arange(RATE_HZ))
+    soundfile.write(path, tone, RATE_HZ)
+    heard, rate_hz = read_audio(path)
+    assert rate_hz == RATE_HZ
+    assert abs(len(heard) - RATE_HZ) < RATE_HZ // 5
+    assert np.sqrt(np.mean(heard**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
+
+
+def test_a_loop_starts_over_without_a_gap(tmp_path: Path) -> None:
+    path = tmp_path / "short.wav"
+    samples = noise(0.3)[:, 0]
+    soundfile.write(path, samples, RATE_HZ, subtype="FLOAT")
+    source = open_source(str(path), pace="fast", loop=True)
+    heard: list[float] = []
+    while len(heard) < 3 * len(samples):
+        block = source.read()
+        assert block is not None
+        heard.extend(block.samples)
+    assert np.array_equal(np.array(heard[: 3 * len(samples)], np.float32), np.tile(samples, 3))
+
+
+def test_a_closed_file_gives_nothing_more(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, noise(2.0), RATE_HZ)
+    source = open_source(str(path), pace="fast")
+    assert source.read() is not None
+    source.close()
+    assert source.read() is None
+
+
+@pytest.mark.parametrize("part", [0.4, 0.77])
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "ogg"])
+def test_a_cut_off_file_gives_what_it_has_and_never_repeats_it(
+    suffix: str, part: float, tmp_path: Path
+) -> None:
+    path = tmp_path / f"cut.{suffix}"
+    soundfile.write(path, noise(10.0), RATE_HZ)
+    whole, _ = read_audio(path)
+    cut_short(path, part)
+    heard, _ = read_audio(path)
+    assert len(heard) < len(whole)
+    # The last frame of a lossy format may be damaged.
+    sure = len(heard) - 4000
+    assert np.allclose(heard[:sure], whole[:sure], atol=1e-3)
+
+
+def test_a_cut_off_flac_gives_its_beginning_and_then_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "cut.flac"
+    soundfile.write(path, noise(4.0), RATE_HZ)
+    cut_short(path, 0.5)
+    source = open_source(str(path), pace="fast")
+    assert source.read() is not None
+    with pytest.raises(SourceError, match=r"cut.flac: broken or cut off"):
+        read_all(source)
+
+
+def test_a_header_that_lies_about_the_length_asks_for_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "lying.flac"
+    soundfile.write(path, noise(1.0), RATE_HZ)
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F
+    content[22:26] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert soundfile.info(path).frames > 2**32
+    assert len(next(AudioFile(path).blocks(RATE_HZ // 2))) == RATE_HZ // 2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_not_finite_are_refused(bad: float, tmp_path: Path) -> None:
+    path = tmp_path / "nan.wav"
+    samples = noise(0.5)
+    samples[5000] = bad
+    soundfile.write(path, samples, RATE_HZ, subtype="FLOAT")
+    with pytest.raises(SourceError, match="not finite"):
+        read_all(open_source(str(path), pace="fast"))
+
+
+@pytest.mark.parametrize(
+    ("channels", "rate_hz", "said"),
+    [(33, 16_000, "got 33 channels, allowed 1..32"), (1, 500, "got 500 Hz, allowed 1000..384000")],
+)
+def test_odd_headers_are_refused(channels: int, rate_hz: int, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.wav"
+    soundfile.write(path, noise(0.1, channels), rate_hz)
+    with pytest.raises(AudioFileError, match=said):
+        AudioFile(path)
+
+
+def test_a_file_without_audio_is_refused_even_in_a_loop(tmp_path: Path) -> None:
+    path = tmp_path / "empty.wav"
+    soundfile.write(path, np.zeros((0, 1)), RATE_HZ)
+    with pytest.raises(SourceError, match="no audio in it"):
+        open_source(str(path), pace="fast", loop=True).read()
+
+
+def test_what_is_no_audio_file_is_refused_with_path_and_reason(tmp_path: Path) -> None:
+    text, fifo = tmp_path / "notes.txt", tmp_path / "pipe.wav"
+    text.write_text("do re mi")
+    os.mkfifo(fifo)
+    reasons = {
+        text: "not readable as audio",
+        fifo: "not a regular file",
+        tmp_path: "not a regular file",
+        tmp_path / "none.wav": "no such file",
+        text / "below": "not a directory",
+        Path("a\0b"): "not a path",
+        Path("x" * 5000): "file name too long",
+    }
+    for path, reason in reasons.items():
+        with pytest.raises(AudioFileError, match=reason) as refused:
+            AudioFile(path)
+        assert refused.value.path == path
+
+
+def test_a_whole_file_has_a_longest_allowed_length(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, noise(2.0), RATE_HZ)
+    with pytest.raises(AudioFileError, match=r"longer than the allowed 1.5 s"):
+        read_audio(path, longest_s=1.5)

@@ -1,0 +1,88 @@
+"""Raw samples through a pipe."""
+
+import os
+import threading
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from instrd.daemon.errors import SourceError
+from instrd.daemon.sources.pipe import Pipe, PipeOptions
+from instrd.daemon.sources.source import Block
+
+DEADLINE_S = 5.0
+
+
+def heard(pieces: list[bytes], options: PipeOptions) -> list[float]:
+    """Write piece after piece, each when the one before has been read."""
+    reading, writing = os.pipe()
+    source = Pipe(reading, options, "fast")
+    samples: list[float] = []
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading):
+        frame = options.channels * {"s16le": 2, "s32le": 4, "f32le": 4}[options.format]
+        unread = 0
+        for piece in pieces:
+            pipe.write(piece)
+            unread += len(piece)
+            if unread >= frame:
+                block = source.read()
+                assert block is not None
+                samples.extend(block.samples)
+                unread -= len(block.samples) * frame
+        pipe.close()
+        assert source.read() is None
+    return samples
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    channels=st.integers(1, 3),
+    values=st.lists(st.integers(-(2**15), 2**15 - 1), max_size=40),
+    cuts=st.lists(st.integers(0, 80), max_size=5),
+)
+def test_bytes_cut_anywhere_give_the_same_samples(
+    channels: int, values: list[int], cuts: list[int]
+) -> None:
+    content = np.array(values, "<i2").tobytes()
+    edges = [0, *sorted(cuts), len(content)]
+    pieces = [content[a:b] for a, b in pairwise(edges)]
+    whole = len(values) // channels * channels
+    expected = np.array(values[:whole]).reshape(-1, channels).mean(axis=1) / 32768
+    samples = heard(pieces, PipeOptions(channels=channels))
+    assert samples == expected.astype(np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("s16le", np.array([-(2**15), 2**14], "<i2").tobytes()),
+        ("s32le", np.array([-(2**31), 2**30], "<i4").tobytes()),
+        ("f32le", np.array([-1.0, 0.5], "<f4").tobytes()),
+    ],
+)
+def test_every_format_has_the_same_full_scale(name: str, content: bytes) -> None:
+    assert heard([content], PipeOptions(format=name)) == [-1.0, 0.5]  # type: ignore[arg-type]  # parametrised
+
+
+def test_floats_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(SourceError, match="is format=f32le what is piped in"):
+        heard([np.array([np.nan], "<f4").tobytes()], PipeOptions(format="f32le"))
+
+
+def test_closing_ends_a_waiting_read_soon() -> None:
+    reading, writing = os.pipe()
+    source = Pipe(reading, PipeOptions(), "realtime")
+    got: list[Block | None] = []
+    reader = threading.Thread(target=lambda: got.append(source.read()), name="reader")
+    began_s = time.monotonic()
+    reader.start()
+    source.close()
+    reader.join(DEADLINE_S)
+    os.close(reading)
+    os.close(writing)
+    assert got == [None]
+    assert time.monotonic() - began_s < 1.0

@@ -1,0 +1,240 @@
+"""The subscriber: losses counted, copies dropped, death noticed; and its lines of text."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import zmq
+
+from instrd.clients.codec import decode, encode, topic
+from instrd.clients.protocol import AnyMessage, Bye, Event, Heartbeat, Level, Status
+from instrd.clients.subscriber import Subscriber
+from instrd.clients.tail import lines
+
+HERE = Path(__file__).parent
+
+
+def golden(name: str) -> AnyMessage:
+    found = (HERE / "golden" / f"{name}.json").read_bytes()
+    return decode(bytes(msgspec.json.decode(found, type=tuple[str, msgspec.Raw])[1]))
+
+
+class FakeDaemon:
+    """Sends whatever a test wants, with the numbers a test wants."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self._socket = socket
+        self.endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def wait_for_subscriptions(self, count: int) -> list[bytes]:
+        found = []
+        for _ in range(count):
+            assert self._socket.poll(5000)
+            found.append(self._socket.recv())
+        return found
+
+    def send(self, *messages: AnyMessage) -> None:
+        for message in messages:
+            self.send_raw(topic(message).encode(), encode(message))
+
+    def send_raw(self, *parts: bytes) -> None:
+        self._socket.send_multipart(parts)
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def daemon() -> Iterator[FakeDaemon]:
+    with zmq.Context() as context, context.socket(zmq.XPUB) as socket:
+        socket.linger = 0
+        socket.bind("tcp://127.0.0.1:*")
+        yield FakeDaemon(socket)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def subscriber(daemon: FakeDaemon, clock: Clock) -> Iterator[Subscriber]:
+    with Subscriber(daemon.endpoint, clock_s=clock) as opened:
+        daemon.wait_for_subscriptions(1)
+        yield opened
+
+
+def level(seq: int, source: str = "mic1", run: str = "run1") -> Level:
+    return Level(run=run, seq=seq, source=source, rms_dbfs=-20.0, peak_dbfs=-9.0, clipped=0)
+
+
+def beat(seq: int, **last_seq: int) -> Heartbeat:
+    topics = {f"instrd/1/event/mic1/{label}/": last for label, last in last_seq.items()}
+    return Heartbeat(run="run1", seq=seq, uptime_s=1.0, sources={}, last_seq=topics)
+
+
+def event(seq: int) -> AnyMessage:
+    return msgspec.structs.replace(golden("event"), run="run1", seq=seq, source="mic1")
+
+
+def take(subscriber: Subscriber, count: int) -> list[AnyMessage]:
+    heard = [subscriber.receive(5) for _ in range(count)]
+    assert subscriber.receive(0) is None
+    return [message for message in heard if message is not None]
+
+
+BYE = Bye(run="run1", seq=1, reason="SIGTERM", exit_code=0)
+
+
+def test_iteration_ends_with_the_bye(daemon: FakeDaemon, subscriber: Subscriber) -> None:
+    daemon.send(level(1), BYE, level(2))
+    assert list(subscriber) == [level(1), BYE]
+    assert subscriber.ended
+    assert not subscriber.alive
+
+
+def test_a_new_run_after_the_bye_is_followed(daemon: FakeDaemon, subscriber: Subscriber) -> None:
+    daemon.send(level(7), BYE, level(1, run="run2"))
+    assert take(subscriber, 3)[-1] == level(1, run="run2")
+    assert not subscriber.ended
+    assert not subscriber.lost
+
+
+def test_a_run_that_was_killed_does_not_keep_the_bye_of_the_next_from_ending(
+    daemon: FakeDaemon, subscriber: Subscriber, clock: Clock
+) -> None:
+    daemon.send(level(1, run="killed"))
+    take(subscriber, 1)
+    clock.now_s += 60
+    daemon.send(BYE)
+    take(subscriber, 1)
+    assert subscriber.ended
+
+
+def test_losses_are_counted_by_topic(daemon: FakeDaemon, subscriber: Subscriber) -> None:
+    daemon.send(level(5), level(1, "mic2"), level(6), level(9), level(2, "mic2"))
+    take(subscriber, 5)
+    assert subscriber.lost == {"instrd/1/level/mic1/": 2}
+
+
+def test_a_copy_for_a_late_joiner_is_seen_once(daemon: FakeDaemon, subscriber: Subscriber) -> None:
+    status = Status(run="run1", seq=3, source="mic1", status="running")
+    copy = msgspec.structs.replace(status, retained=True)
+    daemon.send(copy, status, copy)
+    assert take(subscriber, 1) == [copy]
+
+
+def test_a_heartbeat_gives_away_a_lost_last_event(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    daemon.send(beat(1, piano=4, drum=9), event(5), beat(2, piano=7, drum=9, violin=1))
+    take(subscriber, 3)
+    assert subscriber.lost == {
+        "instrd/1/event/mic1/piano/": 2,
+        "instrd/1/event/mic1/violin/": 1,
+    }
+
+
+def test_events_that_were_not_asked_for_are_not_lost(daemon: FakeDaemon) -> None:
+    with Subscriber(daemon.endpoint, sources=["mic2"]) as subscriber:
+        daemon.wait_for_subscriptions(7)
+        daemon.send(beat(1, piano=4), beat(2, piano=7))
+        take(subscriber, 2)
+        assert not subscriber.lost
+
+
+def test_a_publisher_without_heartbeat_for_3_s_is_dead(
+    daemon: FakeDaemon, subscriber: Subscriber, clock: Clock
+) -> None:
+    life = [subscriber.alive]
+    daemon.send(beat(1))
+    take(subscriber, 1)
+    for later_s in (2.9, 0.2):
+        clock.now_s += later_s
+        life.append(subscriber.alive)
+    assert life == [False, True, False]
+    assert subscriber.heartbeat_age_s == pytest.approx(3.1)
+
+
+def test_what_cannot_be_read_is_counted_and_passed_over(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    daemon.send_raw(b"instrd/1/later/mic1/", b'{"type":"later"}')
+    daemon.send_raw(b"instrd/1/level/mic1/")
+    daemon.send_raw(topic(level(1)).encode(), encode(level(1)), b"a further part")
+    assert take(subscriber, 1) == [level(1)]
+    assert subscriber.invalid == 2
+
+
+def test_draining_leaves_the_newest_of_each_topic(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    daemon.send(level(1), level(1, "mic2"), level(2), level(3), level(1, "mic3"))
+    drained: list[AnyMessage] = []
+    deadline = time.monotonic() + 5
+    while level(1, "mic3") not in drained and time.monotonic() < deadline:
+        newest = subscriber.drain()
+        assert len({topic(message) for message in newest}) == len(newest)
+        drained += newest
+    assert drained[-1] == level(1, "mic3")
+    assert level(3) in drained
+
+
+def test_subscriptions_follow_sources_and_kinds_and_heartbeats_always_come(
+    daemon: FakeDaemon,
+) -> None:
+    with Subscriber(daemon.endpoint, sources=["mic1", "mic2"], kinds=["event"]):
+        assert daemon.wait_for_subscriptions(3) == [
+            b"\x01instrd/1/event/mic1/",
+            b"\x01instrd/1/event/mic2/",
+            b"\x01instrd/1/sys/",
+        ]
+
+
+def test_an_unknown_kind_is_refused_with_the_allowed_ones() -> None:
+    with pytest.raises(ValueError, match="unknown kind sound; allowed: frame, event"):
+        Subscriber(kinds=["sound"])
+
+
+def test_an_endpoint_that_is_none_is_refused() -> None:
+    with pytest.raises(ConnectionError, match="cannot connect to nowhere"):
+        Subscriber("nowhere")
+
+
+def test_lines_tell_what_begins_and_ends(daemon: FakeDaemon, subscriber: Subscriber) -> None:
+    on = event(1)
+    assert isinstance(on, Event)
+    off = msgspec.structs.replace(
+        on, seq=2, event="off", t_off_us=on.t_on_us + 3_200_000, end_reason="decay"
+    )
+    status = Status(run="run1", seq=1, source="mic1", status="running", description="evil \x1b[2J")
+    daemon.send(status, level(1), on, off, BYE)
+    told = list(lines(subscriber))
+    assert len(told) == 4
+    assert told[0].endswith("mic1            running  evil ?[2J")
+    assert told[1].endswith("mic1            piano         on   p 0.81")
+    assert told[2].endswith("mic1            piano         off  p 0.77  after 3.2 s (decay)")
+    assert told[3].endswith("instrd          bye: SIGTERM")
+
+
+def test_lines_as_json_tell_everything(daemon: FakeDaemon, subscriber: Subscriber) -> None:
+    daemon.send(level(1), BYE)
+    told = [json.loads(line) for line in lines(subscriber, as_json=True)]
+    assert [(one["type"], one["seq"]) for one in told] == [("level", 1), ("bye", 1)]
+
+
+def test_lines_say_when_the_heartbeat_stops(
+    daemon: FakeDaemon, subscriber: Subscriber, clock: Clock
+) -> None:
+    daemon.send(beat(1), event(1))
+    told = lines(subscriber)
+    assert "piano" in next(told)
+    clock.now_s += 3.1
+    assert next(told).startswith("no heartbeat for 3 s")
