@@ -31,7 +31,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     cmd: ShortText
     source: SourceId | None = None  # pause, resume, get_state; null: all sources
     model: BundleName | None = None  # set_model
-    labels: tuple[Name, ...] | None = None  # set_mask: labels never reported
+    labels: tuple[Name, ...] | None = None  # set_mask: only these may be reported; null: all
     thresholds_on: dict[Name, Probability] = field(default_factory=dict)  # set_thresholds
     thresholds_off: dict[Name, Probability] = field(default_factory=dict)  # set_thresholds
 

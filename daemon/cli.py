@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -137,8 +138,9 @@ def tail(
     connect: Endpoint = DEFAULT_ENDPOINT,
     json: Annotated[bool, typer.Option("--json", help="Every message, one a line.")] = False,
 ) -> None:
-    """Print what a running instrd publishes, until it says bye."""
-    with Subscriber(connect) as subscriber:
+    """Print what a running instrd publishes, until it says bye or Ctrl-C."""
+    print(f"following {connect}", file=sys.stderr)
+    with Subscriber(connect) as subscriber, suppress(KeyboardInterrupt):
         for text in lines(subscriber, as_json=json):
             print(text, flush=True)
 
@@ -146,7 +148,7 @@ def tail(
 @app.command()
 def watch(connect: Endpoint = DEFAULT_ENDPOINT) -> None:
     """Draw what a running instrd hears; plain lines where there is no terminal."""
-    with Subscriber(connect) as subscriber:
+    with Subscriber(connect) as subscriber, suppress(KeyboardInterrupt):
         watch_subscriber(subscriber, Console(), lambda: False)
 
 

@@ -78,12 +78,10 @@ class Decision:
         """Give every open event its `off`."""
         return _there(track.end(position, reason) for track in self._tracks)
 
-    def restart(self, position: int, reason: EndReason) -> list[Change]:
-        """End what sounds and begin anew at `position`, as after lost samples."""
-        changes = self.end(position, reason)
+    def restart(self, position: int) -> None:
+        """Begin anew at `position`, as after lost samples; what sounded has been ended."""
         self._smooth = np.zeros_like(self._smooth)
         self._start = position
-        return changes
 
     def follow(self, rules: Rules, position: int) -> list[Change]:
         """Take over other thresholds or another mask; what may no longer be named ends."""

@@ -33,8 +33,9 @@ class Following:
         """Yield the next hop, if there is one, after the gaps before it."""
         self._catch_up()
         while isinstance(piece := self.capture.ring.next_hop(), Lost):
-            skipped = piece.count // self.stream.hop
-            yield from self.stream.lose(piece.first, piece.count, skipped, piece.reason)
+            yield from self._name_pause()
+            yield from self.stream.lose(piece.first, piece.count, piece.reason)
+            self._paused_at = self.stream.position
         if piece is None:
             return
         if self.paused:
@@ -51,17 +52,19 @@ class Following:
     def resume(self) -> Iterator[AnyMessage]:
         """Analyse again, and name what was passed over."""
         if self.paused:
+            yield from self._name_pause()
             self.paused = False
-            first, end = self._paused_at, self.stream.position
-            if end > first:
-                skipped = (end - first) // self.stream.hop
-                yield from self.stream.lose(first, end - first, skipped, "paused")
 
     def finish(self, reason: EndReason) -> Iterator[AnyMessage]:
         """Name what a pause passed over and end what sounds; nothing follows."""
         self.ended = True
         yield from self.resume()
         yield from self.stream.end(reason)
+
+    def _name_pause(self) -> Iterator[AnyMessage]:
+        passed_over = self.stream.position - self._paused_at
+        if self.paused and passed_over:
+            yield from self.stream.lose(self._paused_at, passed_over, "paused")
 
     def _catch_up(self) -> None:
         if self.max_late_hops is None:

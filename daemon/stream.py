@@ -90,16 +90,14 @@ class Stream:
         yield from self._reporter.state(self._decision.sounding, heard, judgement, self._rules)
         yield from self._reporter.level(heard)
 
-    def lose(
-        self, first: int, count: int, skipped: int, reason: protocol.GapReason
-    ) -> Iterator[AnyMessage]:
-        """Name lost samples and begin anew behind them; `skipped` whole hops are among them."""
-        self.position = first + count
-        self._listener.restart(self.position, skipped)
-        self.memory = self._classifier.start()
+    def lose(self, first: int, count: int, reason: protocol.GapReason) -> Iterator[AnyMessage]:
+        """Name lost samples, end what sounded before them, and begin anew behind them."""
         yield self._reporter.gap(first, count, reason)
-        yield from self._events(self._decision.restart(first, "source_lost"))
-        self._decision.restart(self.position, "source_lost")
+        yield from self._events(self._decision.end(first, "source_lost"))
+        self.position = first + count
+        self._decision.restart(self.position)
+        self._listener.restart(self.position, skipped=count // self.hop)
+        self.memory = self._classifier.start()
 
     def end(self, reason: EndReason) -> Iterator[AnyMessage]:
         """Give every open event its `off`, and say that nothing sounds."""

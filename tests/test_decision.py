@@ -146,9 +146,9 @@ def test_every_on_gets_exactly_one_off_and_never_before_its_onset(script: list[o
     decision, position, told = Decision(RULES), 0, list[Change]()
     for step in script:
         if step == "hole":
-            told += decision.restart(position, "source_lost")
+            told += decision.end(position, "source_lost")
             position += 10 * HOP
-            decision.restart(position, "source_lost")
+            decision.restart(position)
             continue
         p = np.array((0, 0, 0) if step == "gate" else step, np.float32)
         position += HOP

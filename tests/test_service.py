@@ -271,6 +271,24 @@ def test_a_pause_is_a_named_gap_and_ends_what_sounds(rig: Rig) -> None:
     assert sum(gap.count for gap in gaps) == beat.sources["s0"].dropped
 
 
+def test_samples_lost_during_a_pause_are_named_once(rig: Rig) -> None:
+    asked: list[str] = []
+
+    def take(message: AnyMessage) -> None:
+        if isinstance(message, Frame) and not asked:
+            asked.append("pause")
+            rig.ask("pause")
+
+    rig.on_message = take
+    with rig:
+        rig.run(Played(tone(440.0, 3.0, RATE_HZ), lost_at={16_000: 5000}))
+    rig.check_accounts()
+    gaps = [(m.s0, m.s1, m.reason) for m in rig.messages if isinstance(m, Gap)]
+    assert [reason for _, _, reason in gaps] == ["paused", "overflow", "paused"]
+    assert [end for _, end, _ in gaps[:-1]] == [start for start, _, _ in gaps[1:]]
+    assert gaps[-1][1] == 3 * RATE_HZ + 5000
+
+
 def test_an_unknown_model_leaves_the_old_one_in_place(rig: Rig) -> None:
     with rig:
         with pytest.raises(InstrdError, match=r"nothing: is not there; there are: .*tones"):

@@ -1,0 +1,90 @@
+"""How often instrd names an instrument where there is none.
+
+    python benchmarks/false_alarms.py [--hours 1] [--model base] [FILE...]
+
+Streams digital zeros, then white noise at -60 dBFS and at -30 dBFS, then the given recordings
+(of speech, traffic, applause) through the daemon's own pipeline under a virtual clock, and
+counts the `on` events.
+"""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from instrd.clients.protocol import Event
+from instrd.daemon.config import Config
+from instrd.daemon.hearing import Hearing
+from instrd.daemon.report import Place
+from instrd.daemon.ring import Hop
+from instrd.daemon.sampleclock import SampleClock
+from instrd.daemon.stream import Stream, advance
+from instrd.models.audiofile import AudioFile
+
+RATE_HZ = 16_000
+Blocks = Iterator[NDArray[np.float32]]
+
+
+def zeros(hops: int, hop: int) -> Blocks:
+    silence = np.zeros(hop, np.float32)
+    return (silence for _ in range(hops))
+
+
+def noise(hops: int, hop: int, dbfs: float) -> Blocks:
+    random = np.random.default_rng(5)
+    level = np.float32(10 ** (dbfs / 20))
+    return (level * random.standard_normal(hop, np.float32) for _ in range(hops))
+
+
+def count_ons(hearing: Hearing, rate_hz: int, blocks: Blocks) -> tuple[Counter[str], float]:
+    """Return the `on` events by label, and the seconds of audio."""
+    clock = SampleClock(rate_hz)
+    clock.stamp(0, 0)
+    place = Place("test", rate_hz, 0, clock)
+    stream = Stream(place, hearing.config, hearing.classifier, hearing.numbers, lambda: 0)
+    ons: Counter[str] = Counter()
+    first = 0
+    for samples in blocks:
+        for message in advance(hearing.classifier, [(stream, Hop(first, samples))]):
+            if isinstance(message, Event) and message.event == "on":
+                ons[message.label] += 1
+        first += len(samples)
+    return ons, first / rate_hz
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--model", default="base")
+    parser.add_argument("files", nargs="*", type=Path)
+    chosen = parser.parse_args()
+    config = Config()
+    config = msgspec.structs.replace(
+        config, model=msgspec.structs.replace(config.model, name=chosen.model)
+    )
+    hearing = Hearing(config, "test")
+    hop = round(config.analysis.hop_s * RATE_HZ)
+    hops = round(chosen.hours * 3600 / config.analysis.hop_s)
+    cases: dict[str, tuple[int, Blocks]] = {
+        "digital zeros": (RATE_HZ, zeros(hops, hop)),
+        "noise at -60 dBFS": (RATE_HZ, noise(hops, hop, -60.0)),
+        "noise at -30 dBFS": (RATE_HZ, noise(hops, hop, -30.0)),
+    }
+    for path in chosen.files:
+        file = AudioFile(path)
+        size = round(config.analysis.hop_s * file.rate_hz)
+        cases[path.name] = (file.rate_hz, file.blocks(size))
+    for name, (rate_hz, blocks) in cases.items():
+        began = time.monotonic()
+        ons, seconds = count_ons(hearing, rate_hz, blocks)
+        speed = seconds / (time.monotonic() - began)
+        print(f"{name:24} {seconds / 3600:.3f} h  {ons.total()} on {dict(ons)}  {speed:.0f}x real")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""What one live stream costs: instrd beside YAMNet, one after the other in one run.
+
+    python benchmarks/live_cost.py [--seconds 30] [--rounds 2] [--yamnet yamnet.tflite]
+
+YAMNet is served by LiteRT (pip install ai-edge-litert) in the plainest live loop: every 100 ms
+it judges its newest 0.975 s and publishes JSON by ZeroMQ, as instrd does. Both get the bundled
+recording at the real pace. Latency is from the moment the last sample of a hop is due to the
+moment its message has been handed to ZeroMQ.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from instrd.daemon.demo import demo_path
+
+INSTRD = "from instrd.daemon.cli import main; main()"
+YAMNET = """
+import json, sys, time
+import numpy as np, soundfile, soxr, zmq
+from ai_edge_litert.interpreter import Interpreter
+model, path, endpoint, seconds = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])
+net = Interpreter(model, num_threads=1)
+net.allocate_tensors()
+feed, scores = net.get_input_details()[0]["index"], net.get_output_details()[0]["index"]
+samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+samples = soxr.resample(samples.mean(axis=1), rate, 16000)
+shape = net.get_input_details()[0]["shape"]
+ring = np.zeros(15600, np.float32)
+socket = zmq.Context().socket(zmq.PUB)
+socket.bind(endpoint)
+began = time.time()
+for hop in range(int(seconds * 10)):
+    due = began + (hop + 1) * 0.1
+    time.sleep(max(0.0, due - time.time()))
+    ring = np.roll(ring, -1600)
+    ring[-1600:] = samples[hop * 1600 : hop * 1600 + 1600]
+    net.set_tensor(feed, ring.reshape(shape))
+    net.invoke()
+    p = net.get_tensor(scores)[0]
+    message = {"type": "frame", "p": [round(float(x), 4) for x in p]}
+    message["beyond_ms"] = (time.time() - due) * 1e3
+    socket.send_multipart([b"frame/", json.dumps(message).encode()])
+"""
+
+
+def measure(program: list[str], endpoint: str, seconds: float) -> dict[str, float]:
+    """Run a program, follow its frames for `seconds`, and return what it cost."""
+    with zmq.Context() as context, context.socket(zmq.SUB) as socket:
+        socket.linger = 0
+        socket.subscribe(b"")
+        socket.setsockopt(zmq.RECONNECT_IVL, 5)
+        socket.connect(endpoint)
+        began = time.monotonic()
+        child = subprocess.Popen(program, stdout=subprocess.DEVNULL)
+        beyond_ms: list[float] = []
+        first_s = started_cpu_s = 0.0
+        while time.monotonic() - began < seconds + 10 and child.poll() is None:
+            if not socket.poll(200):
+                continue
+            message = json.loads(socket.recv_multipart()[1])
+            if message["type"] == "frame":
+                if not beyond_ms:
+                    first_s, started_cpu_s = time.monotonic() - began, _cpu_s(child.pid)
+                beyond_ms.append(_beyond_ms(message))
+            if len(beyond_ms) >= seconds * 10:
+                break
+        cpu_s, rss_mb = _cpu_s(child.pid) - started_cpu_s, _peak_rss_mb(child.pid)
+        child.terminate()
+        child.wait()
+    audio_s = len(beyond_ms) / 10
+    return {
+        "beyond the hop p50 ms": float(np.percentile(beyond_ms, 50)),
+        "p99 ms": float(np.percentile(beyond_ms, 99)),
+        "CPU s per audio s": cpu_s / audio_s,
+        "first result s": first_s,
+        "peak RSS MB": rss_mb,
+    }
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU time of a process so far; start-up is told apart by asking at the first result."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _peak_rss_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return int(peak) / 1024
+
+
+def _beyond_ms(message: dict[str, object]) -> float:
+    if "beyond_ms" in message:
+        return float(message["beyond_ms"])  # type: ignore[arg-type]
+    spent = message["lat_ms"]
+    assert isinstance(spent, dict)
+    return float(spent["wait"] + spent["features"] + spent["infer"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--yamnet", type=Path, help="YAMNet as TFLite; without it only instrd")
+    parser.add_argument("--model", default="base")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        endpoint = f"ipc://{folder}/out"
+        settings = Path(folder) / "settings.toml"
+        settings.write_text('[daemon]\ncontrol = "none"\n')
+        instrd = [sys.executable, "-c", INSTRD, "run", "--no-dashboard", "--config", str(settings)]
+        instrd += ["--source", str(demo_path()), "--publish", endpoint, "--model", chosen.model]
+        programs = {f"instrd {chosen.model}": instrd}
+        if chosen.yamnet:
+            arguments = [str(chosen.yamnet), str(demo_path()), endpoint, str(chosen.seconds)]
+            programs["YAMNet, LiteRT"] = [sys.executable, "-c", YAMNET, *arguments]
+        for number in range(chosen.rounds):
+            for name, program in programs.items():
+                figures = measure(program, endpoint, chosen.seconds)
+                shown = ", ".join(f"{key} {value:.3f}" for key, value in figures.items())
+                print(f"round {number + 1}  {name:16} {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
