@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: run test check figures
+.PHONY: run test check
 
 run: $(VENV)/serve
 	$(VENV)/bin/instrd run

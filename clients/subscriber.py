@@ -93,9 +93,15 @@ class Subscriber:
         return None
 
     def drain(self) -> list[AnyMessage]:
-        """Return what waits, of each topic only the newest, oldest first."""
+        """Return what waits, of each topic only the newest, oldest first.
+
+        It takes as many as the queue can hold, so that it ends beside any publisher.
+        """
         newest: dict[str, AnyMessage] = {}
-        while (message := self.receive(0)) is not None:
+        for _ in range(QUEUE_MESSAGES):
+            message = self.receive(0)
+            if message is None:
+                break
             newest.pop(topic(message), None)
             newest[topic(message)] = message
         return list(newest.values())

@@ -12,9 +12,10 @@ INTERVAL_S = 1.0
 
 
 class Heartbeats:
-    """Says once a second what became of the samples of every source."""
+    """Says every so often what became of the samples of every source."""
 
-    def __init__(self) -> None:
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
         self._began = time.monotonic()
         self._due = self._began
 
@@ -25,10 +26,10 @@ class Heartbeats:
     def beat(self, followed: Mapping[str, Following], last_seq: dict[str, int]) -> Heartbeat:
         """Return the next heartbeat and set the time of the one after it."""
         now = time.monotonic()
-        self._due = max(self._due + INTERVAL_S, now)
+        self._due = max(self._due + self._every_s, now)
         return Heartbeat(
             uptime_s=round(now - self._began, 3),
-            interval_ms=round(INTERVAL_S * 1000),
+            interval_ms=round(self._every_s * 1000),
             sources={name: _account(following) for name, following in followed.items()},
             last_seq=last_seq,
         )

@@ -13,7 +13,7 @@ from instrd.daemon.report import Place
 from instrd.daemon.ring import Hop
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.stream import Stream, advance
-from instrd.models.audiofile import AudioFile
+from instrd.models.audiofile import AudioFile, shown
 
 
 class FileEvent(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ def classify(path: Path, hearing: Hearing, *, with_frames: bool = False) -> Verd
         if isinstance(event, Event) and event.t_off_us is not None
     )
     return Verdict(
-        path=str(path),
+        path=shown(path),
         decision=_decide(p, events, hearing.config) if heard else SILENCE,
         p=p,
         events=events,

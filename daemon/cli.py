@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -18,9 +18,11 @@ from instrd.clients.tail import lines
 from instrd.daemon.classify import classify as classify_file
 from instrd.daemon.config import Config, SourceChoice, read_config
 from instrd.daemon.errors import ConfigError, InstrdError
-from instrd.daemon.hearing import Hearing
+from instrd.daemon.hearing import Hearing, model_folders
+from instrd.daemon.publisher import check_endpoint
 from instrd.daemon.run import run as run_daemon
-from instrd.daemon.sources import list_devices
+from instrd.daemon.signals import StopWish, stop_on_signals
+from instrd.daemon.sources import list_devices, scheme_of
 from instrd.daemon.tables import device_table, model_table, verdict_table
 from instrd.models.audiofile import AudioFileError
 from instrd.models.bundle import list_bundles
@@ -28,7 +30,8 @@ from instrd.models.errors import BundleError
 
 S = TypeVar("S", bound=msgspec.Struct)
 BAD_INPUT = 2
-COMMANDS = ("run", "classify", "tail", "watch", "devices", "models", "check-config")
+OF_PROGRAM = ("--help", "-h", "--version")
+"""Options that belong to `instrd`; any other one before a command belongs to `instrd run`."""
 
 app = typer.Typer(
     name="instrd",
@@ -38,6 +41,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 ConfigFile = Annotated[
@@ -47,6 +51,15 @@ ModelName = Annotated[
     str | None, typer.Option("--model", help="Name of a model; `instrd models` lists them.")
 ]
 Endpoint = Annotated[str, typer.Option("--connect", help="Where instrd publishes.")]
+
+
+@app.callback(invoke_without_command=True)
+def program(
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if show_version:
+        print(f"instrd {version('instrd')}")
+        raise typer.Exit
 
 
 @app.command()
@@ -70,6 +83,9 @@ def run(
     pace: Annotated[
         str | None, typer.Option("--pace", help="Of files and pipes: realtime or fast.")
     ] = None,
+    control: Annotated[
+        str | None, typer.Option("--control", help="ipc endpoint for commands, or none.")
+    ] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Start files again at their end.")] = False,
     dashboard: Annotated[
         bool | None,
@@ -78,15 +94,16 @@ def run(
 ) -> None:
     """Listen, name the instruments, publish.
 
-    Ends with exit code 0 on Ctrl-C, SIGTERM or when all sources have ended, 1 when a source
-    fails, 2 when something cannot be started.
+    Ends with exit code 0 on Ctrl-C, SIGTERM or when all sources have ended, 1 when something
+    fails while running, 2 when something cannot be started.
     """
     console = Console()
     settings = read_config(config) if config else Config()
     settings = _with_model(settings, model, device)
     settings = _with_sources(settings, source, pace, loop=loop)
-    if publish:
-        settings = _replaced(settings, daemon=_replaced(settings.daemon, publish=tuple(publish)))
+    spoken = {"publish": tuple(publish or ()), "control": control}
+    given = {key: value for key, value in spoken.items() if value}
+    settings = _replaced(settings, daemon=_replaced(settings.daemon, **given))
     logging.getLogger("instrd").setLevel(settings.daemon.log_level.upper())
     wanted = console.is_terminal if dashboard is None else dashboard
     raise typer.Exit(run_daemon(settings, config_path=config, dashboard=wanted, console=console))
@@ -110,8 +127,12 @@ def classify(
     Goes on with the others when a file cannot be read, and ends with exit code 2.
     """
     settings = _with_model(read_config(config) if config else Config(), model, None)
+    if frames and output != "json":
+        raise ConfigError("--frames: goes with --format json only")
     if mask is not None:
-        labels = tuple(label.strip() for label in mask.split(",") if label.strip())
+        labels = tuple(label.strip() for label in mask.split(","))
+        if not all(labels):
+            raise ConfigError(f"--mask: got {mask!r}, allowed: labels, as piano,guitar")
         settings = _replaced(settings, decision=_replaced(settings.decision, mask=labels))
     hearing = Hearing(settings, "classify")
     verdicts, left_out = [], []
@@ -140,16 +161,18 @@ def tail(
 ) -> None:
     """Print what a running instrd publishes, until it says bye or Ctrl-C."""
     print(f"following {connect}", file=sys.stderr)
-    with Subscriber(connect) as subscriber, suppress(KeyboardInterrupt):
-        for text in lines(subscriber, as_json=json):
+    wish = StopWish()
+    with Subscriber(connect) as subscriber, stop_on_signals(wish):
+        for text in lines(subscriber, as_json=json, stop=lambda: bool(wish)):
             print(text, flush=True)
 
 
 @app.command()
 def watch(connect: Endpoint = DEFAULT_ENDPOINT) -> None:
     """Draw what a running instrd hears; plain lines where there is no terminal."""
-    with Subscriber(connect) as subscriber, suppress(KeyboardInterrupt):
-        watch_subscriber(subscriber, Console(), lambda: False)
+    wish = StopWish()
+    with Subscriber(connect) as subscriber, stop_on_signals(wish):
+        watch_subscriber(subscriber, Console(), lambda: bool(wish))
 
 
 @app.command()
@@ -162,8 +185,7 @@ def devices() -> None:
 def models(config: ConfigFile = None) -> None:
     """List the models that can be chosen."""
     settings = read_config(config) if config else Config()
-    folders = [Path(folder).expanduser() for folder in settings.model.folders]
-    Console().print(model_table(list_bundles(folders)))
+    Console().print(model_table(list_bundles(model_folders(settings))))
 
 
 @app.command()
@@ -172,7 +194,19 @@ def check_config(
 ) -> None:
     """Say everything that is wrong with a file of settings, at once."""
     settings = read_config(file)
-    Hearing(settings, "check")
+    errors = []
+    for check, values in (
+        (check_endpoint, settings.daemon.publish),
+        (scheme_of, [choice.uri for choice in settings.source if choice.uri != "auto"]),
+        (lambda _: Hearing(settings, "check"), [""]),
+    ):
+        for value in values:
+            try:
+                check(value)
+            except (InstrdError, BundleError) as error:
+                errors.append(f"  {error}")
+    if errors:
+        raise ConfigError("\n".join([f"{file} has {len(errors)} mistake(s):", *errors]))
     print(f"{file}: good")
 
 
@@ -182,7 +216,7 @@ def main(arguments: list[str] | None = None) -> None:
         format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False)]
     )
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or (arguments[0] not in COMMANDS and arguments[0] != "--help"):
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in OF_PROGRAM):
         arguments = ["run", *arguments]
     try:
         app(args=arguments)

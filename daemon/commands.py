@@ -11,6 +11,8 @@ from instrd.daemon.config import Config, Threshold, read_config
 from instrd.daemon.control import Commands
 from instrd.daemon.errors import InstrdError
 from instrd.daemon.following import Following
+from instrd.daemon.hearing import model_folders
+from instrd.daemon.rules import check_labels, thresholds_of
 from instrd.daemon.service import Service
 from instrd.models.bundle import list_bundles
 from instrd.models.errors import BundleError
@@ -46,6 +48,7 @@ class Asked:
         return {"node": publisher.node, "run": publisher.run}
 
     def get_state(self, request: Request) -> dict[str, Any]:
+        self._named(request)
         states = self._service.states.items()
         return {n: msgspec.to_builtins(s) for n, s in states if request.source in (None, n)}
 
@@ -62,8 +65,10 @@ class Asked:
         }
 
     def list_models(self, _: Request) -> dict[str, Any]:
-        folders = [Path(folder) for folder in self._config.model.folders]
-        return {"models": list(list_bundles(folders)), "now": self._config.model.name}
+        return {
+            "models": list(list_bundles(model_folders(self._config))),
+            "now": self._config.model.name,
+        }
 
     def set_model(self, request: Request) -> dict[str, Any]:
         if request.model is None:
@@ -73,16 +78,13 @@ class Asked:
         return {"model": request.model}
 
     def set_thresholds(self, request: Request) -> dict[str, Any]:
+        now = dict(thresholds_of(self._config, self._service.hearing.bundle.manifest))
+        asked = {*request.thresholds_on, *request.thresholds_off}
+        check_labels("set_thresholds", asked, self._service.hearing.bundle.manifest)
         thresholds = dict(self._config.thresholds)
-        manifest = self._service.hearing.bundle.manifest
-        of_model = dict(zip(manifest.labels, manifest.threshold_on, strict=True))
-        off_of_model = dict(zip(manifest.labels, manifest.threshold_off, strict=True))
-        for label in {*request.thresholds_on, *request.thresholds_off}:
-            if label not in of_model:
-                raise InstrdError(f"got label {label!r}, allowed: {', '.join(of_model)}")
-            now = thresholds.get(label, Threshold(of_model[label], off_of_model[label]))
-            on = request.thresholds_on.get(label, now.on)
-            off = request.thresholds_off.get(label, now.off)
+        for label in asked:
+            on = request.thresholds_on.get(label, now[label].on)
+            off = request.thresholds_off.get(label, now[label].off)
             if off > on:
                 raise InstrdError(f"{label}: got off {off}, allowed at most its on ({on})")
             thresholds[label] = Threshold(on, off)
@@ -90,6 +92,8 @@ class Asked:
         return {"thresholds": msgspec.to_builtins(thresholds)}
 
     def set_mask(self, request: Request) -> dict[str, Any]:
+        if request.labels == ():
+            raise InstrdError("set_mask: got no label; leave `labels` out to allow all")
         decision = msgspec.structs.replace(self._config.decision, mask=request.labels or ())
         self._use(msgspec.structs.replace(self._config, decision=decision))
         return {"mask": list(decision.mask)}

@@ -12,7 +12,7 @@ from instrd.daemon.errors import ConfigError
 Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
 Dbfs = Annotated[float, Meta(ge=-120.0, le=0.0)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
 Section = msgspec.Struct
 
 
@@ -31,7 +31,7 @@ class SourceChoice(Section, frozen=True, forbid_unknown_fields=True):
     """One thing to listen to."""
 
     uri: str = "auto"
-    id: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{0,32}$")] = ""
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{0,32}\Z")] = ""
     """Name of the source on the wire; empty: made from the uri."""
     pace: Literal["realtime", "fast"] = "realtime"
     loop: bool = False
@@ -145,7 +145,7 @@ def _value(kind: Any, content: Any, key: str, errors: list[str]) -> Any:
     if isinstance(inner, type) and issubclass(inner, Section):
         if get_origin(kind) is dict and isinstance(content, dict):
             return {n: _section(inner, v, f"{key}.{n}", errors) for n, v in content.items()}
-        if isinstance(content, list):
+        if get_origin(kind) is tuple and isinstance(content, list):
             return tuple(_section(inner, v, f"{key}[{n}]", errors) for n, v in enumerate(content))
     try:
         value = msgspec.convert(content, kind)
@@ -163,6 +163,12 @@ def _contradictions(config: Config) -> list[str]:
         errors.append(
             f"gate.close_dbfs: got {config.gate.close_dbfs}, "
             f"allowed at most gate.open_dbfs ({config.gate.open_dbfs})"
+        )
+    late_s, ring_s = config.analysis.max_late_hops * config.analysis.hop_s, config.analysis.ring_s
+    if late_s > ring_s:
+        errors.append(
+            f"analysis.max_late_hops: got {config.analysis.max_late_hops} hops, {late_s:g} s; "
+            f"allowed at most what analysis.ring_s holds ({ring_s:g} s)"
         )
     errors += [
         f"thresholds.{label}.off: got {threshold.off}, allowed at most its on ({threshold.on})"

@@ -1,5 +1,6 @@
 """Commands come in: asked on an ipc socket, answered between two hops, never disturbing."""
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
@@ -9,9 +10,11 @@ import msgspec
 import zmq
 
 from instrd.clients.control import MAX_REQUEST_BYTES, Reply, Request
+from instrd.clients.protocol import VERSION
 from instrd.daemon import ipc
 from instrd.daemon.errors import InstrdError, WireError
 
+log = logging.getLogger(__name__)
 REQUESTS_A_CALL: Final = 16
 QUEUE_MESSAGES: Final = 100
 LINGER_MS: Final = 500  # so long may the reply to `shutdown` take
@@ -81,6 +84,8 @@ def _answer(question: bytes, commands: Commands) -> Reply:
         request = _decoder.decode(question)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Reply(id="", ok=False, error=f"not a request: {error}")
+    if request.v.partition(".")[0] != VERSION.partition(".")[0]:
+        return Reply(id=request.id, ok=False, error=f"got version {request.v}, allowed {VERSION}")
     command = commands.get(request.cmd)
     if command is None:
         allowed = ", ".join(commands)
@@ -90,6 +95,10 @@ def _answer(question: bytes, commands: Commands) -> Reply:
         return Reply(id=request.id, ok=True, result=command(request))
     except InstrdError as error:
         return Reply(id=request.id, ok=False, error=str(error))
+    except Exception:
+        # Nobody who asks may end the daemon: a defect of ours costs one reply.
+        log.exception("command %s broke", request.cmd)
+        return Reply(id=request.id, ok=False, error="internal error, see the daemon's log")
 
 
 def _limit(socket: zmq.Socket[bytes]) -> None:

@@ -51,9 +51,17 @@ class Decision:
         self._tracks = [Track(rule, start) for rule in rules.labels]
 
     @property
-    def sounding(self) -> list[Sounding]:
-        """The open events, in the order of the labels."""
-        return [track.sounding for track in self._tracks if track.sounding]
+    def sounding(self) -> list[tuple[Sounding, float]]:
+        """The open events with their smoothed probabilities, in the order of the labels."""
+        pairs = zip(self._tracks, self._smooth.tolist(), strict=True)
+        return [(track.sounding, p) for track, p in pairs if track.sounding]
+
+    @property
+    def strongest(self) -> str | None:
+        """The label that sounds with the highest smoothed probability."""
+        order: Sequence[int] = np.argsort(-self._smooth).tolist()
+        sounding = (self._tracks[i].rule.label for i in order if self._tracks[i].sounding)
+        return next(sounding, None)
 
     def feed(self, p: Floats, gate: GateState, position: int, samples: int) -> Judgement:
         """Judge the hop of `samples` samples that ends at `position`."""
@@ -71,7 +79,7 @@ class Decision:
             for track, raw, smooth in judged
         )
         decision, reason = self._decide(clear=clear)
-        active = tuple(sounding.label for sounding in self.sounding)
+        active = tuple(sounding.label for sounding, _ in self.sounding)
         return Judgement(self._smooth, active, decision, reason, tuple(changes))
 
     def end(self, position: int, reason: EndReason) -> list[Change]:
@@ -82,6 +90,8 @@ class Decision:
         """Begin anew at `position`, as after lost samples; what sounded has been ended."""
         self._smooth = np.zeros_like(self._smooth)
         self._start = position
+        for track in self._tracks:
+            track.restart(position)
 
     def follow(self, rules: Rules, position: int) -> list[Change]:
         """Take over other thresholds or another mask; what may no longer be named ends."""
@@ -105,12 +115,11 @@ class Decision:
 
     def _decide(self, *, clear: bool) -> tuple[str, Reason]:
         """Name the strongest that sounds, else say why nothing is named."""
-        order: Sequence[int] = np.argsort(-self._smooth).tolist()
-        for index in order:
-            if self._tracks[index].sounding:
-                return self._tracks[index].rule.label, "ok"
-        best = self._tracks[order[0]].rule
-        if self._smooth[order[0]] < best.threshold_on:
+        if (strongest := self.strongest) is not None:
+            return strongest, "ok"
+        likeliest = int(np.argmax(self._smooth))
+        best = self._tracks[likeliest].rule
+        if self._smooth[likeliest] < best.threshold_on:
             return UNKNOWN, "low_confidence"
         if not clear:
             return UNKNOWN, "low_margin"

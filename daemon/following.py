@@ -45,7 +45,7 @@ class Following:
 
     def pause(self) -> Iterator[AnyMessage]:
         """Analyse nothing from now on; what sounds ends."""
-        if not self.paused:
+        if not (self.paused or self.ended):
             self.paused, self._paused_at = True, self.stream.position
             yield from self.stream.end("source_lost")
 

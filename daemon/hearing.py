@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from instrd.clients.protocol import AnyMessage, Model
 from instrd.daemon.config import Config
 from instrd.daemon.report import EventNumbers
@@ -57,10 +55,11 @@ class Hearing:
 
 
 def load(config: Config) -> tuple[Bundle, Classifier]:
-    """Return the chosen model, warmed up; raises `BundleError`."""
-    folders = [Path(folder).expanduser() for folder in config.model.folders]
-    bundle = find_bundle(config.model.name, folders)
-    classifier = load_classifier(bundle, config.model.device)
-    silence = np.tile(bundle.manifest.front_end.silence, (bundle.manifest.window_frames, 1))
-    classifier.feed([silence], [classifier.start()])
-    return bundle, classifier
+    """Return the chosen model, tried out; raises `BundleError`."""
+    bundle = find_bundle(config.model.name, model_folders(config))
+    return bundle, load_classifier(bundle, config.model.device)
+
+
+def model_folders(config: Config) -> list[Path]:
+    """Return where bundles lie beside those that came along."""
+    return [Path(folder).expanduser() for folder in config.model.folders]

@@ -24,8 +24,6 @@ class Heard:
     gate: GateState
     frames: Floats
     """The frames that the hop completed, (frames, width)."""
-    skipped: int
-    """Late hops that were left out right before this one."""
     window: tuple[int, int]
     """First and end position of the sound that the newest judgement looks back over."""
 
@@ -50,8 +48,8 @@ class Listener:
         )
         self.restart(position)
 
-    def restart(self, position: int, skipped: int = 0) -> None:
-        """Begin anew at `position`, after `skipped` lost hops: nothing is glued over a hole."""
+    def restart(self, position: int) -> None:
+        """Begin anew at `position`: what came before is not joined to what follows."""
         levels = self._gate_levels
         self._start = position
         self._frames = 0
@@ -60,7 +58,6 @@ class Listener:
             close_dbfs=levels.close_dbfs,
             hold=round(levels.hold_s * self._rate_hz),
         )
-        self._skipped = skipped
         self._resampler = Resampler(self._rate_hz, self._manifest.front_end.rate_hz)
         self._frame_stream = FrameStream(self._manifest.front_end)
 
@@ -74,14 +71,12 @@ class Listener:
             resampled = np.concatenate((resampled, self._resampler.flush(), rest))
         frames = self._frame_stream.feed(resampled)
         self._frames += len(frames)
-        skipped, self._skipped = self._skipped, 0
         return Heard(
             first=first,
             samples=len(samples),
             level=level,
             gate=self._gate.feed(level.rms_dbfs, len(samples)),
             frames=frames,
-            skipped=skipped,
             window=self._window(first + len(samples)),
         )
 

@@ -3,7 +3,6 @@
 import ipaddress
 import re
 import secrets
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from instrd.clients.codec import encode, topic
 from instrd.clients.protocol import AnyMessage, Event, Hello, Model, State, Status
 from instrd.daemon import ipc
 from instrd.daemon.errors import WireError
+from instrd.daemon.sampleclock import wall_us
 
 RETAINED: Final = (Hello, Model, Status, State)
 QUEUE_MESSAGES: Final = 1000  # per subscriber; 100 s of one source at 10 Hz
@@ -30,10 +30,6 @@ def random_run() -> str:
     return "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(6))
 
 
-def utc_us() -> int:
-    return time.time_ns() // 1000
-
-
 class Publisher:
     """The XPUB socket; belongs to the thread that made it."""
 
@@ -43,7 +39,7 @@ class Publisher:
         *,
         node: str,
         run: str,
-        clock_us: Callable[[], int] = utc_us,
+        clock_us: Callable[[], int] = wall_us,
     ) -> None:
         self.node = node
         self.run = run
@@ -129,8 +125,7 @@ def _limit(socket: zmq.Socket[bytes]) -> None:
 
 
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
-    if not endpoint.startswith("ipc://"):
-        _refuse_the_world(endpoint)
+    check_endpoint(endpoint)
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
@@ -143,8 +138,13 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
-def _refuse_the_world(endpoint: str) -> None:
-    """Only a numeric loopback address is surely loopback: names resolve to anything."""
+def check_endpoint(endpoint: str) -> None:
+    """Raise `WireError` for an endpoint that may not be published on.
+
+    Only a numeric loopback address is surely loopback: names resolve to anything.
+    """
+    if endpoint.startswith("ipc:///"):
+        return
     found = re.fullmatch(r"tcp://([^:/]+):(\*|\d+)", endpoint)
     if found is None or (found[2] != "*" and int(found[2]) > 65535):
         raise WireError(

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from instrd.clients import protocol
-from instrd.daemon.decision import Judgement, Rules
-from instrd.daemon.level import GateState, Level
+from instrd.daemon.decision import SILENCE, UNKNOWN, Decision, Judgement, Rules
+from instrd.daemon.level import FLOOR_DBFS, Level
 from instrd.daemon.listener import Heard
 from instrd.daemon.sampleclock import SampleClock
-from instrd.daemon.track import Change, Sounding
+from instrd.daemon.track import Change
 
 STATE_EVERY_S = 1.0
 LEVEL_EVERY_S = 0.1
@@ -53,9 +53,13 @@ class Reporter:
         p: list[float],
         judgement: Judgement,
         model: tuple[str, Rules],
-        latency: protocol.Latency,
+        cost: tuple[protocol.Latency, int],
     ) -> protocol.Frame:
-        """Return the scores of one hop; `model` is its name and the rules it was judged by."""
+        """Return the scores of one hop.
+
+        `model` is its name and the rules it was judged by; `cost` the latency and how many late
+        hops were left out since the last frame.
+        """
         place, (s0, s1), (name, rules) = self._place, heard.window, model
         return protocol.Frame(
             source=place.source,
@@ -75,8 +79,8 @@ class Reporter:
             active=judgement.active,
             decision=judgement.decision,
             reason=_reason(heard.level, judgement),
-            lat_ms=latency,
-            skipped=heard.skipped,
+            lat_ms=cost[0],
+            skipped=cost[1],
         )
 
     def events(self, changes: Iterable[Change], rules: Rules) -> Iterator[protocol.Event]:
@@ -84,16 +88,19 @@ class Reporter:
         rule_of = {rule.label: rule for rule in rules.labels}
         for change in changes:
             sounding, time_us = change.sounding, self._place.clock.time_us
-            sounding.id = sounding.id or self._numbers.next_id()
-            ended = change.event == "off"
+            if sounding.t_on_us is None or sounding.t_decided_us is None:
+                sounding.id = self._numbers.next_id()
+                sounding.t_on_us = time_us(sounding.first)
+                sounding.t_decided_us = time_us(sounding.decided)
+            t_off_us = max(time_us(change.position), sounding.t_on_us)
             yield protocol.Event(
                 source=self._place.source,
                 event=change.event,
                 id=sounding.id,
                 label=sounding.label,
-                t_on_us=time_us(sounding.first),
-                t_decided_us=time_us(sounding.decided),
-                t_off_us=time_us(change.position) if ended else None,
+                t_on_us=sounding.t_on_us,
+                t_decided_us=sounding.t_decided_us,
+                t_off_us=t_off_us if change.event == "off" else None,
                 p_peak=round(sounding.p_peak, 4),
                 p_mean=round(sounding.p_mean, 4),
                 threshold_on=rule_of[sounding.label].threshold_on,
@@ -101,42 +108,33 @@ class Reporter:
                 end_reason=change.end_reason,
             )
 
-    def state(
-        self, sounding: list[Sounding], heard: Heard, judgement: Judgement, rules: Rules
-    ) -> Iterator[protocol.State]:
-        """Return what sounds now, on change and once a second."""
-        key = (judgement.active, judgement.decision, heard.gate)
-        due = heard.end - self._stated_at >= STATE_EVERY_S * self._place.rate_hz
-        if key == self._stated and not due:
-            return
-        self._stated, self._stated_at = key, heard.end
-        p = dict(zip((r.label for r in rules.labels), judgement.p_smooth.tolist(), strict=True))
-        yield protocol.State(
+    def state(self, decision: Decision, heard: Heard | None) -> protocol.State:
+        """Return all that sounds now; `heard` is the newest hop, None before the first."""
+        gate = "closed" if heard is None else heard.gate
+        strongest = decision.strongest or (UNKNOWN if gate == "open" else SILENCE)
+        self._stated = self._key(decision, heard)
+        self._stated_at = 0 if heard is None else heard.end
+        return protocol.State(
             source=self._place.source,
             active=tuple(
                 protocol.Active(
                     label=one.label,
                     id=one.id,
-                    t_on_us=self._place.clock.time_us(one.first),
-                    p_smooth=round(p[one.label], 4),
+                    t_on_us=one.t_on_us or self._place.clock.time_us(one.first),
+                    p_smooth=round(p, 4),
                 )
-                for one in sounding
+                for one, p in decision.sounding
             ),
-            decision=judgement.decision,
-            gate=heard.gate,
-            level_dbfs=round(heard.level.rms_dbfs, 1),
+            decision=strongest,
+            gate=gate,
+            level_dbfs=FLOOR_DBFS if heard is None else round(heard.level.rms_dbfs, 1),
         )
 
-    def nothing(self, decision: str, gate: GateState, level_dbfs: float) -> protocol.State:
-        """Return the state of a source that is no longer listened to."""
-        self._stated = None
-        return protocol.State(
-            source=self._place.source,
-            active=(),
-            decision=decision,
-            gate=gate,
-            level_dbfs=level_dbfs,
-        )
+    def due_state(self, decision: Decision, heard: Heard) -> Iterator[protocol.State]:
+        """Return the state on change and once a second."""
+        aged = heard.end - self._stated_at >= STATE_EVERY_S * self._place.rate_hz
+        if aged or self._stated != self._key(decision, heard):
+            yield self.state(decision, heard)
 
     def level(self, heard: Heard) -> Iterator[protocol.Level]:
         """Return the level, ten times a second at most."""
@@ -152,6 +150,10 @@ class Reporter:
             clipped=self._clipped,
         )
         self._clipped = 0
+
+    def _key(self, decision: Decision, heard: Heard | None) -> tuple[object, ...]:
+        labels = tuple(one.label for one, _ in decision.sounding)
+        return labels, decision.strongest, None if heard is None else heard.gate
 
     def gap(self, first: int, count: int, reason: protocol.GapReason) -> protocol.Gap:
         """Return which samples are missing, and why."""

@@ -1,6 +1,6 @@
 """The user's settings and a model's manifest, turned into rules in samples of one source."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from instrd.daemon.config import Config, Threshold
 from instrd.daemon.decision import Rules
@@ -32,7 +32,7 @@ def rules_for(config: Config, manifest: Manifest, rate_hz: int) -> Rules:
                 update_every=round(UPDATE_EVERY_S * rate_hz),
                 onset_lag=round(manifest.onset_lag_frames * front_end.hop * model_to_source),
             )
-            for label, chosen in _thresholds(manifest, config.thresholds).items()
+            for label, chosen in thresholds_of(config, manifest).items()
         ),
         margin=0.0 if manifest.multi_label else times.margin,
         smoothing=times.smoothing_s * rate_hz,
@@ -50,6 +50,7 @@ def check_labels(key: str, labels: Collection[str], manifest: Manifest) -> None:
         )
 
 
-def _thresholds(manifest: Manifest, chosen: Mapping[str, Threshold]) -> dict[str, Threshold]:
+def thresholds_of(config: Config, manifest: Manifest) -> dict[str, Threshold]:
+    """Return every label's thresholds: the user's, else the model's."""
     of_model = zip(manifest.labels, manifest.threshold_on, manifest.threshold_off, strict=True)
-    return {label: chosen.get(label, Threshold(on, off)) for label, on, off in of_model}
+    return {label: config.thresholds.get(label, Threshold(on, off)) for label, on, off in of_model}

@@ -1,12 +1,16 @@
 """`instrd run`: start in order, serve, stop in reverse."""
 
 import itertools
+import logging
+import os
 import platform
 import re
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -25,17 +29,19 @@ from instrd.daemon.errors import ConfigError, SourceError
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher, random_run
 from instrd.daemon.service import Chosen, Service
-from instrd.daemon.signals import stop_on_signals
-from instrd.daemon.sources import open_source
+from instrd.daemon.signals import StopWish, stop_on_signals
+from instrd.daemon.sources import open_source, scheme_of
 from instrd.daemon.tally import Tally
 
-DEMO = "demo"
+log = logging.getLogger(__name__)
 DASHBOARD_STOP_S = 2.0
+NOBODY_READS = "standard output was closed"
 
 
 def run(config: Config, *, config_path: Path | None, dashboard: bool, console: Console) -> int:
     """Follow the sources of the config until they end or a signal comes; return the exit code."""
-    tally, run_name = Tally(), random_run()
+    _refuse_two_pipes(config)
+    tally, wish, run_name = Tally(), StopWish(), random_run()
     with ExitStack() as opened:
         hearing = Hearing(config, run_name)
         publisher = opened.enter_context(
@@ -51,16 +57,22 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
             name, chosen = _open_chosen(choice, sources, console)
             opened.callback(chosen.source.close)
             sources[name] = chosen
-        say = tally.take if dashboard else _also_print(tally, console)
+        say = tally.take if dashboard else _also_print(tally, wish)
         if dashboard:
             opened.enter_context(_drawing(publisher.endpoints[0], console))
-        service = Service(hearing, publisher, control, say)
-        with stop_on_signals(service.wish):
+        service = Service(hearing, publisher, control, say, wish)
+        with stop_on_signals(wish):
             exit_code = service.run(sources, commands_of(service, config_path))
-    is_demo = DEMO in sources
+    is_demo = any(chosen.is_demo for chosen in sources.values())
     if is_demo or dashboard:
         tally.show(console, _playing_s() if is_demo else None)
     return exit_code
+
+
+def _refuse_two_pipes(config: Config) -> None:
+    uris = [choice.uri for choice in config.source if choice.uri != "auto"]
+    if sum(scheme_of(uri) == "stdin" for uri in uris) > 1:
+        raise ConfigError("source stdin: stands twice; there is only one standard input")
 
 
 def _open_chosen(
@@ -71,8 +83,9 @@ def _open_chosen(
     name = choice.id or _name_of(choice.uri, taken)
     if name in taken:
         raise ConfigError(f"source.id: got {name!r} twice; give each source its own id")
+    scheme = scheme_of(choice.uri)
     source = open_source(choice.uri, pace=choice.pace, loop=choice.loop)
-    return name, Chosen(source, choice.pace == "fast" and not choice.uri.startswith("mic:"))
+    return name, Chosen(source, lossless=choice.pace == "fast" and scheme != "mic")
 
 
 def _open_auto(
@@ -83,8 +96,11 @@ def _open_auto(
     try:
         name, chosen = _open_chosen(real, taken, console)
     except SourceError as error:
-        recording = msgspec.structs.replace(choice, uri=f"file:{demo_path()}", id=DEMO)
-        name, chosen = _open_chosen(recording, taken, console)
+        recording = msgspec.structs.replace(
+            choice, uri=f"file:{demo_path()}", id=choice.id or "demo"
+        )
+        name, opened = _open_chosen(recording, taken, console)
+        chosen = replace(opened, is_demo=True)
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         console.print("Playing the bundled recording at its real pace instead.")
     return name, chosen
@@ -114,12 +130,20 @@ def _open_control(config: Config, opened: ExitStack) -> ControlSocket | None:
     return opened.enter_context(ControlSocket(config.daemon.control or default_endpoint()))
 
 
-def _also_print(tally: Tally, console: Console) -> Callable[[AnyMessage], None]:
+def _also_print(tally: Tally, wish: StopWish) -> Callable[[AnyMessage], None]:
+    """Return what tallies messages and prints those worth a line, as long as somebody reads."""
+
     def take(message: AnyMessage) -> None:
         tally.take(message)
         text = line_of(message)
-        if text is not None:
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if text is None or wish.reason == NOBODY_READS:
+            return
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            # The end of a pipeline such as `| head` ends us in order, not in the middle.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            wish.ask(NOBODY_READS)
 
     return take
 
@@ -130,8 +154,12 @@ def _drawing(endpoint: str, console: Console) -> Iterator[None]:
     stop = threading.Event()
 
     def draw() -> None:
-        with Subscriber(endpoint) as subscriber:
-            watch(subscriber, console, stop.is_set)
+        try:
+            with Subscriber(endpoint) as subscriber:
+                watch(subscriber, console, stop.is_set)
+        except Exception:
+            # A picture is not worth the daemon, but its end must not go unnoticed.
+            log.exception("the dashboard broke; instrd goes on without it")
 
     thread = threading.Thread(target=draw, name="dashboard", daemon=True)
     thread.start()

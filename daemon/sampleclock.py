@@ -1,9 +1,16 @@
 """When a sample was captured: sample positions to UTC."""
 
+import time
+
 AVERAGED_S = 10.0
 """Time constant of the average over block time stamps; their jitter is milliseconds."""
 DRIFT_AFTER_S = 30.0
 """Before this much audio the drift is mostly jitter and is reported as 0."""
+
+
+def wall_us() -> int:
+    """Return now, UTC microseconds."""
+    return time.time_ns() // 1000
 
 
 class SampleClock:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from instrd.clients import protocol
-from instrd.clients.protocol import AnyMessage, State
+from instrd.clients.protocol import AnyMessage, EndReason, State
 from instrd.daemon.accounts import INTERVAL_S, Heartbeats
 from instrd.daemon.capture import Capture
 from instrd.daemon.config import Config
@@ -18,9 +18,10 @@ from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher
 from instrd.daemon.report import Place
 from instrd.daemon.ring import Hop, HopRing
+from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.signals import StopWish
 from instrd.daemon.sources import Source
-from instrd.daemon.stream import Stream, advance, wall_us
+from instrd.daemon.stream import Stream, advance, hop_samples
 
 log = logging.getLogger(__name__)
 TICK_S = 0.05
@@ -34,6 +35,8 @@ class Chosen:
     source: Source
     lossless: bool
     """Wait for the analysis rather than lose samples: files and pipes at the fast pace."""
+    is_demo: bool = False
+    """The bundled recording, whose contents are known."""
 
 
 class Service:
@@ -45,6 +48,9 @@ class Service:
         publisher: Publisher,
         control: ControlSocket | None,
         watch: Callable[[AnyMessage], None],
+        wish: StopWish,
+        *,
+        beat_every_s: float = INTERVAL_S,
     ) -> None:
         self.hearing = hearing
         self.publisher = publisher
@@ -53,25 +59,36 @@ class Service:
         self._control = control
         self._watch = watch
         self._awake = threading.Event()
+        self._beat_every_s = beat_every_s
         self._failure = ""
-        self.wish = StopWish(self._awake.set)
+        self.wish = wish
 
     def run(self, sources: Mapping[str, Chosen], commands: Commands) -> int:
-        """Follow the sources until all end or the wish comes; return the exit code."""
-        heartbeats = Heartbeats()
-        with ExitStack() as captures:
-            self._introduce(list(sources))
-            for name, chosen in sources.items():
-                self._follow(name, chosen, captures)
-            while not self.wish and not self._all_ended():
-                if not self._take_hops():
-                    self._awake.wait(TICK_S)
-                    self._awake.clear()
-                if self._control is not None:
-                    self._control.answer(commands)
-                self.publisher.greet()
-                if heartbeats.due:
-                    self._beat(heartbeats)
+        """Follow the sources until all end or the wish comes; return the exit code.
+
+        Whatever ends it, every open event gets its `off`, and `bye` says why.
+        """
+        heartbeats = Heartbeats(self._beat_every_s)
+        try:
+            with ExitStack() as captures:
+                self._introduce(list(sources))
+                for name, chosen in sources.items():
+                    self._follow(name, chosen, captures)
+                while not self.wish and not self._all_ended():
+                    if not self._take_hops():
+                        self._awake.wait(TICK_S)
+                        self._awake.clear()
+                    if self._control is not None:
+                        self._control.answer(commands)
+                    self.publisher.greet()
+                    if heartbeats.due:
+                        self._beat(heartbeats)
+            while self._take_hops():
+                pass  # what was captured before the end is judged too
+        except Exception as error:
+            self._failure = f"internal error: {error}"
+            self._say_goodbye(heartbeats)
+            raise
         return self._say_goodbye(heartbeats)
 
     def tell(self, messages: Iterable[AnyMessage]) -> None:
@@ -94,13 +111,13 @@ class Service:
             sources=tuple(names),
             endpoints=self.publisher.endpoints,
             control=None if self._control is None else self._control.endpoint,
-            interval_ms=round(INTERVAL_S * 1000),
+            interval_ms=round(self._beat_every_s * 1000),
         )
         self.tell([hello, self.hearing.model_message()])
 
     def _follow(self, name: str, chosen: Chosen, captures: ExitStack) -> None:
         config, rate_hz = self.hearing.config, chosen.source.rate_hz
-        hop = round(config.analysis.hop_s * rate_hz)
+        hop = hop_samples(config, rate_hz)
         capacity = max(2, round(config.analysis.ring_s / config.analysis.hop_s))
         ring = HopRing(capacity, hop, self._awake.set)
         capture = captures.enter_context(
@@ -130,15 +147,19 @@ class Service:
     def _all_ended(self) -> bool:
         """Notice sources that ended; a failed one ends the daemon."""
         for name, following in self.followed.items():
-            if following.ended or following.capture.live or not following.capture.ring.ended:
-                continue
-            error = following.capture.error
-            self.tell(following.finish("source_lost"))
-            self._say_status(name, following.condition, str(error or ""))
-            if error is not None:
-                self._failure = f"source {name} failed: {error}"
-                self.wish.ask(self._failure)
+            capture = following.capture
+            if not following.ended and not capture.live and capture.ring.ended:
+                self._end(name, "source_lost")
         return all(following.ended for following in self.followed.values())
+
+    def _end(self, name: str, reason: EndReason) -> None:
+        following = self.followed[name]
+        error = following.capture.error
+        self.tell(following.finish(reason))
+        self._say_status(name, following.condition, str(error or ""))
+        if error is not None:
+            self._failure = f"source {name} failed: {error}"
+            self.wish.ask(self._failure)
 
     def _say_status(self, name: str, status: protocol.Condition, detail: str = "") -> None:
         source = self.followed[name].capture.source
@@ -160,11 +181,10 @@ class Service:
     def _say_goodbye(self, heartbeats: Heartbeats) -> int:
         for name, following in self.followed.items():
             if not following.ended:
-                self.tell(following.finish("shutdown"))
-                self._say_status(name, "ended")
+                self._end(name, "shutdown")
         self._beat(heartbeats)
         exit_code = 1 if self._failure else 0
-        reason = self.wish.reason or "all sources ended"
+        reason = self._failure or self.wish.reason or "all sources ended"
         self.tell([protocol.Bye(reason=reason, exit_code=exit_code)])
         if self._failure:
             log.error("%s", self._failure)

@@ -1,7 +1,7 @@
 """SIGINT and SIGTERM as a wish to stop, while a context lasts."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -9,18 +9,20 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopWish:
-    """Becomes true once somebody wants the daemon to stop; remembers why."""
+    """Becomes true once somebody wants the daemon to stop; remembers why.
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    Whoever waits for it looks again within a tick: a signal handler must not wake anybody, since
+    the lock it would need may be held by the very code that it interrupts.
+    """
+
+    def __init__(self) -> None:
         self.reason = ""
-        self._wake = wake
 
     def __bool__(self) -> bool:
         return bool(self.reason)
 
     def ask(self, reason: str) -> None:
         self.reason = self.reason or reason
-        self._wake()
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from instrd.clients import protocol
 from instrd.clients.protocol import AnyMessage
 from instrd.daemon.config import Config
-from instrd.daemon.decision import SILENCE, Decision
-from instrd.daemon.level import FLOOR_DBFS
+from instrd.daemon.decision import Decision
 from instrd.daemon.listener import Heard, Listener
 from instrd.daemon.report import EventNumbers, Place, Reporter
 from instrd.daemon.ring import Hop
 from instrd.daemon.rules import rules_for
+from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.track import Change, EndReason
 from instrd.models.classifier import Classifier
 
@@ -25,9 +25,9 @@ REMEMBERED = 600
 """Frames over which latency and computing time are summed up."""
 
 
-def wall_us() -> int:
-    """Return now, UTC microseconds."""
-    return time.time_ns() // 1000
+def hop_samples(config: Config, rate_hz: int) -> int:
+    """Return the samples between judgements of a source of that rate."""
+    return round(config.analysis.hop_s * rate_hz)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Stream:
         self.gated = 0
         self.costs: deque[Cost] = deque(maxlen=REMEMBERED)
         self.position = 0
-        self.hop = round(config.analysis.hop_s * place.rate_hz)
+        self.hop = hop_samples(config, place.rate_hz)
         self._classifier = classifier
         self._now_us = now_us
         self._rules = rules_for(config, classifier.manifest, place.rate_hz)
@@ -63,6 +63,7 @@ class Stream:
         self._decision = Decision(self._rules)
         self._reporter = Reporter(place, numbers)
         self._heard: Heard | None = None
+        self._skipped = 0
         self._wait_ms = self._features_ms = 0.0
         self.memory = classifier.start()
 
@@ -85,9 +86,11 @@ class Stream:
         judgement = self._decision.feed(p, heard.gate, heard.end, heard.samples)
         latency = self._latency(heard, infer_ms)
         model = (self._classifier.manifest.name, self._rules)
-        yield self._reporter.frame(heard, p.tolist(), judgement, model, latency)
+        cost = latency, self._skipped
+        self._skipped = 0
+        yield self._reporter.frame(heard, p.tolist(), judgement, model, cost)
         yield from self._reporter.events(judgement.changes, self._rules)
-        yield from self._reporter.state(self._decision.sounding, heard, judgement, self._rules)
+        yield from self._reporter.due_state(self._decision, heard)
         yield from self._reporter.level(heard)
 
     def lose(self, first: int, count: int, reason: protocol.GapReason) -> Iterator[AnyMessage]:
@@ -96,13 +99,14 @@ class Stream:
         yield from self._events(self._decision.end(first, "source_lost"))
         self.position = first + count
         self._decision.restart(self.position)
-        self._listener.restart(self.position, skipped=count // self.hop)
+        self._listener.restart(self.position)
+        self._skipped += count // self.hop if reason == "late" else 0
         self.memory = self._classifier.start()
 
     def end(self, reason: EndReason) -> Iterator[AnyMessage]:
         """Give every open event its `off`, and say that nothing sounds."""
         yield from self._events(self._decision.end(self.position, reason))
-        yield self._reporter.nothing(SILENCE, "closed", FLOOR_DBFS)
+        yield self._reporter.state(self._decision, None)
 
     def adopt(self, classifier: Classifier, config: Config) -> Iterator[AnyMessage]:
         """Go on with another model from the next hop."""
@@ -112,12 +116,14 @@ class Stream:
         self._listener.adopt(classifier.manifest, self.position)
         self._decision = Decision(rules, self.position)
         self.memory = classifier.start()
+        yield self._reporter.state(self._decision, self._heard)
 
     def follow(self, config: Config) -> Iterator[AnyMessage]:
         """Go on with other thresholds or another mask."""
         rules = rules_for(config, self._classifier.manifest, self.place.rate_hz)
         yield from self._events(self._decision.follow(rules, self.position))
         self._rules = rules
+        yield self._reporter.state(self._decision, self._heard)
 
     def _events(self, changes: Iterable[Change]) -> Iterator[AnyMessage]:
         return self._reporter.events(changes, self._rules)

@@ -3,19 +3,20 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from instrd.daemon.classify import Verdict
 from instrd.daemon.sources import Device
 from instrd.models.bundle import read_bundle
+from instrd.models.errors import BundleError
 
 STRONGEST = 3
 """Labels whose probability a table shows."""
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> Table:
-    table = Table("file", "decision", "mean p", "events")
+    table = Table(Column("file", overflow="fold"), "decision", "mean p", "events")
     for verdict in verdicts:
         ranked = sorted(verdict.p.items(), key=lambda item: -item[1])[:STRONGEST]
         strongest = ", ".join(f"{label} {p:.2f}" for label, p in ranked)
@@ -38,7 +39,11 @@ def device_table(devices: Iterable[Device]) -> Table:
 def model_table(folders: Mapping[str, Path]) -> Table:
     table = Table("name", "kind", "looks back", "labels", "what it is")
     for name, folder in folders.items():
-        manifest = read_bundle(folder).manifest
+        try:
+            manifest = read_bundle(folder).manifest
+        except BundleError as error:
+            table.add_row(name, "", "", "", Text(f"broken: {error.reason}", "red"))
+            continue
         window_s = manifest.window_samples / manifest.front_end.rate_hz
         labels = ", ".join(manifest.labels)
         table.add_row(name, manifest.kind, f"{window_s:.2f} s", labels, manifest.description)

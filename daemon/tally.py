@@ -13,7 +13,7 @@ REMEMBERED_LATENCIES = 100_000
 
 
 @dataclass(slots=True)
-class Heard:
+class Total:
     """One label's events so far."""
 
     events: int = 0
@@ -26,7 +26,7 @@ class Heard:
 class Tally:
     """Takes every published message; keeps sums only."""
 
-    heard: dict[str, Heard] = field(default_factory=lambda: defaultdict(Heard))
+    heard: dict[str, Total] = field(default_factory=lambda: defaultdict(Total))
     frames: int = 0
     silent: int = 0
     unknown: int = 0

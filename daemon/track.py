@@ -41,6 +41,9 @@ class Sounding:
     p_sum: float
     judgements: int = 1
     id: str = ""
+    t_on_us: int | None = None
+    t_decided_us: int | None = None
+    """Id and times as first published: an event keeps them while the clock is corrected."""
 
     @property
     def p_mean(self) -> float:
@@ -87,6 +90,10 @@ class Track:
             return None
         self._earliest = max(position, sounding.first)
         return Change("off", sounding, self._earliest, reason)
+
+    def restart(self, position: int) -> None:
+        """Begin anew: no onset is dated back before `position`."""
+        self._earliest = position
 
     def _note(self, raw: float, smooth: float, hop_start: int) -> None:
         if max(raw, smooth) < self.rule.threshold_off:

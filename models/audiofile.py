@@ -1,8 +1,11 @@
 """Audio files of any kind and any quality, read as mono float32 or refused with a reason."""
 
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import soundfile
@@ -11,6 +14,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 MOST_CHANNELS = 32
+LOUDEST = 100.0
+"""Full scale is 1; floating-point files may go above it, but not 40 dB."""
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 384_000
 
 
@@ -18,7 +23,7 @@ class AudioFileError(Exception):
     """An audio file cannot be used; says which one and why."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"audio file {path}: {reason}")
+        super().__init__(f"audio file {shown(path)}: {reason}")
         self.path = path
         self.reason = reason
 
@@ -30,7 +35,7 @@ class AudioFile:
         self.path = path
         _check_regular(path)
         try:
-            self._file = soundfile.SoundFile(path)
+            self._file = soundfile.SoundFile(os.fsencode(path))  # type: ignore[arg-type]  # takes bytes too
         except soundfile.SoundFileError as error:
             raise AudioFileError(path, f"not readable as audio ({_reason(error)})") from error
         try:
@@ -38,6 +43,17 @@ class AudioFile:
         except AudioFileError:
             self._file.close()
             raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
 
     @property
     def rate_hz(self) -> int:
@@ -66,8 +82,10 @@ class AudioFile:
         except soundfile.SoundFileError as error:
             raise AudioFileError(self.path, f"broken or cut off ({_reason(error)})") from error
         mono: Floats = frames.mean(axis=1)
-        if not np.isfinite(mono).all():
-            raise AudioFileError(self.path, "holds samples that are not finite numbers")
+        if not are_sound(mono):
+            raise AudioFileError(
+                self.path, f"holds samples that are not finite numbers up to {LOUDEST:g}"
+            )
         return mono
 
     def _check_header(self) -> None:
@@ -77,6 +95,16 @@ class AudioFile:
         if not LOWEST_RATE_HZ <= self.rate_hz <= HIGHEST_RATE_HZ:
             allowed = f"{LOWEST_RATE_HZ}..{HIGHEST_RATE_HZ}"
             raise AudioFileError(self.path, f"got {self.rate_hz} Hz, allowed {allowed} Hz")
+
+
+def shown(path: Path) -> str:
+    """Return a path as text that can be printed and sent, whatever bytes it has."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def are_sound(samples: Floats) -> bool:
+    """Say whether all samples are finite numbers of a magnitude that sound can have."""
+    return bool(np.isfinite(samples).all() and (np.abs(samples) <= LOUDEST).all())
 
 
 def read_audio(path: Path, *, longest_s: float = 3600.0) -> tuple[Floats, int]:

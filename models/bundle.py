@@ -18,7 +18,7 @@ WEIGHTS = "weights.safetensors"
 BUNDLED = Path(__file__).parent / "bundles"
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
-Label = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$")]
+Label = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
@@ -107,10 +107,10 @@ def read_bundle(folder: Path) -> Bundle:
     path = folder / MANIFEST
     if not path.is_file():
         raise BundleError(folder, f"has no {MANIFEST}")
-    content = path.read_bytes()
     try:
+        content = path.read_bytes()
         manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(folder, f"{MANIFEST}: {error}") from error
     if ONNX not in manifest.files:
         raise BundleError(folder, f"{MANIFEST} lists no {ONNX}")
@@ -136,7 +136,10 @@ def find_bundle(name: str, folders: Iterable[Path] = ()) -> Bundle:
     bundles = list_bundles(folders)
     if name not in bundles:
         raise BundleError(name, f"is not there; there are: {', '.join(bundles) or 'none'}")
-    return read_bundle(bundles[name])
+    bundle = read_bundle(bundles[name])
+    if bundle.manifest.name != name:
+        raise BundleError(bundle.folder, f"calls itself {bundle.manifest.name}, allowed: {name}")
+    return bundle
 
 
 def list_bundles(folders: Iterable[Path] = ()) -> dict[str, Path]:
@@ -154,6 +157,9 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
         raise BundleError(folder, f"{name} is not a file of the bundle")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise BundleError(folder, f"{name} is larger than {MAX_FILE_BYTES} bytes")
-    got = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        got = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BundleError(folder, f"{name} cannot be read: {error.strerror}") from error
     if got != expected:
         raise BundleError(folder, f"{name} is not the file that was made: SHA-256 {got[:12]}...")

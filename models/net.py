@@ -50,6 +50,8 @@ class OnnxNet:
         if self._names != wanted:
             raise BundleError(bundle.folder, f"its net takes {self._names}, allowed {wanted}")
         state = [port.shape[1] for port in self._session.get_inputs()[1:]]
+        if any(not isinstance(size, int) for size in state):
+            raise BundleError(bundle.folder, "the size of its net's state is not fixed")
         self.state_size: int = state[0] if state else 0
 
     def __call__(self, *inputs: Floats) -> list[Floats]:

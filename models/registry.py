@@ -4,6 +4,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Literal
 
+import numpy as np
+
 from instrd.models.bundle import Bundle, Manifest
 from instrd.models.classifier import CausalClassifier, Classifier, WindowClassifier
 from instrd.models.errors import BundleError
@@ -25,7 +27,9 @@ ARCHITECTURES: dict[str, str] = {
 def load_classifier(bundle: Bundle, device: Device = "cpu") -> Classifier:
     """Return a bundle's classifier, ready to judge; raises `BundleError`."""
     net: Net = OnnxNet(bundle) if device == "cpu" else _torch_net(bundle)
-    return KINDS[bundle.manifest.kind](bundle.manifest, net)
+    classifier = KINDS[bundle.manifest.kind](bundle.manifest, net)
+    _try_out(bundle, classifier)
+    return classifier
 
 
 def architecture(name: str) -> type:
@@ -33,6 +37,25 @@ def architecture(name: str) -> type:
     module, _, attribute = ARCHITECTURES[name].partition(":")
     found: type = getattr(import_module(module), attribute)
     return found
+
+
+def _try_out(bundle: Bundle, classifier: Classifier) -> None:
+    """Judge silence, twice, so that a net that does not fit its manifest is found here."""
+    manifest = bundle.manifest
+    silence = np.tile(manifest.front_end.silence, (manifest.window_frames, 1))
+    memory = classifier.start()
+    try:
+        for _ in range(2):
+            (judged,) = classifier.feed([silence], [memory])
+    except Exception as error:
+        # A runtime's own errors share no type; whatever it is, this net cannot be served.
+        raise BundleError(bundle.folder, f"its net does not fit its manifest: {error}") from error
+    if judged.shape != (len(manifest.labels),) or not np.isfinite(judged).all():
+        got = f"judges {judged.shape[0]} labels" if judged.ndim else "judges nothing"
+        raise BundleError(
+            bundle.folder,
+            f"{got} or no finite number, its manifest has {len(manifest.labels)} labels",
+        )
 
 
 def _torch_net(bundle: Bundle) -> Net:

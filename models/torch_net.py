@@ -1,6 +1,7 @@
 """Serves a bundle's weights by torch, for machines with a GPU."""
 
 import numpy as np
+import safetensors
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
@@ -19,9 +20,12 @@ class TorchNet:
             raise BundleError(bundle.folder, "--device cuda: torch sees no GPU here; use cpu")
         if WEIGHTS not in bundle.manifest.files:
             raise BundleError(bundle.folder, f"has no {WEIGHTS}, which --device cuda needs")
-        net = module(**bundle.manifest.network)
-        weights = safetensors.torch.load_file(bundle.weights)
-        net.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        try:
+            net = module(**bundle.manifest.network)
+            weights = safetensors.torch.load_file(bundle.weights)
+            net.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        except (safetensors.SafetensorError, RuntimeError, TypeError, OSError) as error:
+            raise BundleError(bundle.folder, f"{WEIGHTS} does not fit its net: {error}") from error
         self._net = net.to(device).eval()
         self._device = device
         self.state_size: int = getattr(net, "state_size", 0)

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,10 @@ def test_classify_goes_on_and_says_what_it_left_out(
         (["run", "--model", "nothing"], "tones"),
         (["run", "--device", "abacus"], "'abacus'"),
         (["classify", "x.wav", "--mask", "low,harp"], "got harp; model tones has: low, high"),
+        (["classify", "x.wav", "--mask", ""], "--mask: got ''"),
+        (["classify", "x.wav", "--frames"], "--frames"),
+        (["run", "--source", "stdin:", "--source", "stdin:"], "only one standard input"),
+        (["run", "--control", "tcp://127.0.0.1:1"], "tcp://127.0.0.1:1"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
@@ -117,6 +122,40 @@ def test_check_config_lists_every_mistake(
     error = capsys.readouterr().err
     assert "gate.open: is not a setting" in error
     assert "model.name: got 3" in error
+
+
+def test_check_config_tries_addresses_and_labels_too(
+    tmp_path: Path, settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.toml"
+    text = settings.read_text().replace('publish = ["ipc:', 'publish = ["carrier-pigeon", "ipc:')
+    bad.write_text(text + '[[source]]\nuri = "harp:"\n[decision]\nmask = ["harp"]\n')
+    assert call("check-config", bad) == 2
+    error = capsys.readouterr().err
+    assert "3 mistake(s)" in error
+    for told in ("carrier-pigeon", "harp:", "got harp; model tones has"):
+        assert told in error
+
+
+def test_a_broken_bundle_does_not_hide_the_others(
+    settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bundles" / "broken").mkdir()
+    (tmp_path / "bundles" / "broken" / "manifest.json").write_text("{}")
+    assert call("models", "--config", settings) == 0
+    shown = capsys.readouterr().out
+    assert "tones" in shown
+    assert "broken:" in shown
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--version") == 0
+    assert capsys.readouterr().out.startswith("instrd 0.")
+
+
+def test_a_word_that_is_no_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("chek-config") == 2
+    assert "No such command 'chek-config'" in capsys.readouterr().err
 
 
 def test_models_lists_the_bundles(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,13 +218,16 @@ def test_without_a_microphone_the_recording_plays_once_and_a_summary_ends_it(
 
 PROGRAM = """
 import sys
+from instrd.daemon import service
 from instrd.daemon.cli import main
-try:
-    main()
-except SystemExit:
-    pass
-heavy = {"torch", "torchaudio", "torchvision", "librosa", "sklearn", "scipy", "numba", "onnx"}
-print("IMPORTED", sorted(heavy & set(sys.modules)))
+say_goodbye = service.Service._say_goodbye
+def look(self, heartbeats):
+    heavy = {"torch", "torchaudio", "torchvision", "librosa", "sklearn", "scipy", "numba", "onnx"}
+    analysed = sum(one.stream.analysed for one in self.followed.values())
+    print("IMPORTED", sorted(heavy & set(sys.modules)), "after", analysed > 0)
+    return say_goodbye(self, heartbeats)
+service.Service._say_goodbye = look
+main()
 """
 
 
@@ -197,7 +239,7 @@ def test_the_serving_process_imports_no_training_library(settings: Path, two: Pa
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines()[-1] == "IMPORTED []", done.stdout
+    assert "IMPORTED [] after True" in done.stdout.splitlines()
 
 
 def test_pcm_comes_through_a_pipe(settings: Path) -> None:
@@ -214,7 +256,61 @@ def test_pcm_comes_through_a_pipe(settings: Path) -> None:
     assert [event[2] for event in events] == ["low", "high"]
 
 
-def test_a_silent_file_names_nothing(settings: Path, tmp_path: Path) -> None:
+def test_a_silent_file_names_nothing(
+    settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "silent.wav"
     soundfile.write(path, silence(3.0, 16_000), 16_000)
-    assert call("classify", path, "--config", settings) == 0
+    assert call("classify", path, "--config", settings, "--format", "json") == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert (verdict["decision"], verdict["events"]) == ("silence", [])
+
+
+def test_the_end_of_a_pipeline_ends_the_daemon_in_order(settings: Path, two: Path) -> None:
+    daemon = started("run", "--config", settings, "--source", two, "--loop", "--pace", "fast")
+    with daemon:
+        assert daemon.stdout is not None
+        daemon.stdout.readline()
+        daemon.stdout.close()
+        assert daemon.wait(20) == 0
+
+
+def test_a_file_with_a_name_that_is_no_text_is_judged(
+    settings: Path, two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.wav"))
+    odd.write_bytes(two.read_bytes())
+    assert call("classify", odd, "--config", settings, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["path"].endswith("bad\ufffd.wav")
+    assert call("--config", settings, "--source", odd, "--pace", "fast", "--no-dashboard") == 0
+
+
+def test_numbers_that_are_no_sound_are_refused(
+    settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "huge.wav"
+    soundfile.write(path, np.full(8000, 1e30, np.float32), 8000, subtype="FLOAT")
+    assert call("classify", path, "--config", settings) == 2
+    assert "not finite numbers up to 100" in capsys.readouterr().err
+
+
+def test_an_event_keeps_its_onset_from_on_to_off_at_any_pace(
+    settings: Path, two: Path, tmp_path: Path
+) -> None:
+    endpoint = f"ipc://{tmp_path}/out"
+    source = ["--source", str(two), "--pace", "fast", "--loop"]
+    daemon = started("run", "--config", settings, *source)
+    with daemon, Subscriber(endpoint, kinds=["event"]) as subscriber:
+        events = [m for m in (subscriber.receive(5) for _ in range(400)) if isinstance(m, Event)]
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+    onsets = defaultdict(set)
+    lengths_s = []
+    for event in events:
+        onsets[event.id].add(event.t_on_us)
+        if event.t_off_us is not None:
+            lengths_s.append((event.label, (event.t_off_us - event.t_on_us) / 1e6))
+    assert len(onsets) > 10
+    assert all(len(found) == 1 for found in onsets.values())
+    for label, length_s in lengths_s:
+        assert length_s == pytest.approx(1.5 if label == "low" else 1.0, abs=0.35)

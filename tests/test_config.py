@@ -74,6 +74,10 @@ def test_all_mistakes_are_listed_at_once(tmp_path: Path) -> None:
         ("daemon = 3", "daemon: got 3, allowed a table"),
         ("[daemon", "is not TOML"),
         ("source = 3", "source: got 3"),
+        ("thresholds = []", "thresholds: got []"),
+        ("[[thresholds]]", "thresholds: got"),
+        ('[[source]]\nid = "mic\\n"', "source[0].id: got"),
+        ("[analysis]\nhop_s = 1.0\nring_s = 0.5", "analysis.max_late_hops: got 2 hops"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, text: str, told: str) -> None:

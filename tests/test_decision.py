@@ -62,6 +62,14 @@ def test_an_onset_is_dated_back_to_where_the_probability_began_to_rise() -> None
     assert (change.sounding.first, change.sounding.decided) == (100 - 30, 500)
 
 
+def test_after_a_gap_no_onset_is_dated_into_the_gap() -> None:
+    decision = Decision(replace(RULES, labels=(replace(PIANO, onset_lag=250),)))
+    feed(decision, [(0.0,), (0.0,)])
+    decision.restart(1300)
+    (change,) = [c for j in feed(decision, [(0.9,)], start=1300) for c in j.changes]
+    assert change.sounding.first == 1300
+
+
 def test_a_short_peak_is_no_event_where_min_on_is_longer() -> None:
     rules = replace(RULES, labels=(replace(PIANO, min_on=2 * HOP),))
     judged = feed(Decision(rules), [(0.0,), (0.9,), (0.0,), (0.9,), (0.0,)])

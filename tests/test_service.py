@@ -3,7 +3,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from instrd.daemon.errors import InstrdError, SourceError
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher
 from instrd.daemon.service import Chosen, Service
+from instrd.daemon.signals import StopWish
 from instrd.daemon.sources import Block
 
 RATE_HZ = 16_000
@@ -72,7 +73,14 @@ class Rig:
     def __init__(self, config: Config) -> None:
         self.messages: list[AnyMessage] = []
         self.publisher = Publisher(["tcp://127.0.0.1:*"], node="test", run="abc123")
-        self.service = Service(Hearing(config, "abc123"), self.publisher, None, self.take)
+        self.service = Service(
+            Hearing(config, "abc123"),
+            self.publisher,
+            None,
+            self.take,
+            StopWish(),
+            beat_every_s=0.0,
+        )
         self.commands = commands_of(self.service, None)
         self.on_message: Callable[[AnyMessage], None] = lambda _: None
 
@@ -244,7 +252,7 @@ def test_thresholds_can_be_raised_while_running(rig: Rig) -> None:
     with rig:
         rig.run(Played(two_tones(RATE_HZ)))
     assert {m.label for m in rig.messages if isinstance(m, Event)} == {"low"}
-    with pytest.raises(InstrdError, match="allowed: low, high"):
+    with pytest.raises(InstrdError, match="model tones has: low, high"):
         rig.ask("set_thresholds", thresholds_on={"harp": 0.5})
     with pytest.raises(InstrdError, match="allowed at most its on"):
         rig.ask("set_thresholds", thresholds_on={"low": 0.1})
@@ -269,6 +277,85 @@ def test_a_pause_is_a_named_gap_and_ends_what_sounds(rig: Rig) -> None:
     gaps = [m for m in rig.messages if isinstance(m, Gap)]
     assert [gap.reason for gap in gaps] == ["paused"]
     assert sum(gap.count for gap in gaps) == beat.sources["s0"].dropped
+
+
+def test_a_pause_ends_where_it_is_resumed(rig: Rig) -> None:
+    asked: list[str] = []
+
+    def take(message: AnyMessage) -> None:
+        if isinstance(message, Frame) and not asked:
+            asked.append("pause")
+            rig.ask("pause", source="s0")
+        if isinstance(message, Heartbeat) and asked == ["pause"]:
+            account = message.sources["s0"]
+            if account.captured - account.pending > 2 * RATE_HZ:
+                asked.append("resume")
+                assert rig.ask("resume") == {"paused": []}
+
+    rig.on_message = take
+    with rig:
+        rig.run(Played(two_tones(RATE_HZ)))
+    rig.check_accounts()
+    rig.check_events()
+    (gap,) = rig.of(Gap)
+    assert isinstance(gap, Gap)
+    assert (gap.s0, gap.reason) == (1600, "paused")
+    frames = [m for m in rig.messages if isinstance(m, Frame)]
+    assert sum(frame.s0 >= gap.s1 for frame in frames) == len(frames) - 1
+    assert {frame.skipped for frame in frames} == {0}
+    assert {m.label for m in rig.messages if isinstance(m, Event)} >= {"high"}
+
+
+def test_state_follows_a_mask_at_once(rig: Rig) -> None:
+    rig.on_message = ask_during(rig, "set_mask", labels=("high",))
+    with rig:
+        rig.run(Played(tone(440.0, 2.0, RATE_HZ)))
+    kinds = [m for m in rig.messages if isinstance(m, Event | State)]
+    off = next(n for n, m in enumerate(kinds) if isinstance(m, Event) and m.event == "off")
+    state = kinds[off + 1]
+    assert isinstance(state, State)
+    assert state.active == ()
+
+
+def test_skipped_counts_the_late_hops_of_a_live_source(rig: Rig) -> None:
+    with rig:
+        rig.run(Played(tone(440.0, 30.0, RATE_HZ)), lossless=False)
+    late = sum(m.count for m in rig.messages if isinstance(m, Gap) and m.reason == "late")
+    skipped = sum(m.skipped for m in rig.messages if isinstance(m, Frame))
+    assert skipped == late // 1600
+
+
+def test_a_bundle_that_does_not_fit_itself_is_refused_and_the_old_one_stays(
+    rig: Rig, tone_model: Path
+) -> None:
+    one = (1.0,)
+    fields: dict[str, Any] = {
+        "temperature": one,
+        "bias": one,
+        "threshold_on": one,
+        "threshold_off": one,
+    }
+    tone_bundle(tone_model / "narrow", labels=("low",), **fields)
+    with rig:
+        with pytest.raises(InstrdError, match=r"narrow: (judges 2 labels|its net does not fit)"):
+            rig.ask("set_model", model="narrow")
+        assert rig.run(Played(tone(440.0, 1.0, RATE_HZ))) == 0
+    assert {m.model for m in rig.messages if isinstance(m, Frame)} == {"tones"}
+
+
+def test_a_defect_in_the_loop_still_ends_every_event_and_says_bye(rig: Rig) -> None:
+    def break_down(message: AnyMessage) -> None:
+        if isinstance(message, State) and message.active:
+            rig.on_message = lambda _: None
+            raise ZeroDivisionError("defect")
+
+    rig.on_message = break_down
+    with rig, pytest.raises(ZeroDivisionError):
+        rig.run(Played(tone(440.0, 2.0, RATE_HZ), endless=True))
+    rig.check_events()
+    bye = rig.messages[-1]
+    assert isinstance(bye, Bye)
+    assert (bye.exit_code, bye.reason) == (1, "internal error: defect")
 
 
 def test_samples_lost_during_a_pause_are_named_once(rig: Rig) -> None:
@@ -324,7 +411,8 @@ def test_commands_tell_what_is_there(rig: Rig) -> None:
     state = rig.ask("get_state", source="s0")["s0"]
     assert isinstance(state, dict)
     assert state["decision"] == "silence"
-    assert rig.ask("get_state", source="s9") == {}
+    with pytest.raises(InstrdError, match="got source 's9', allowed: s0"):
+        rig.ask("get_state", source="s9")
     with pytest.raises(InstrdError, match="without --config"):
         rig.ask("reload")
     with pytest.raises(InstrdError, match="got source 's9'"):

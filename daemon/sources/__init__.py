@@ -18,6 +18,7 @@ __all__ = [
     "default_microphone",
     "list_devices",
     "open_source",
+    "scheme_of",
 ]
 
 OPENERS = {
@@ -39,7 +40,12 @@ def open_source(uri: str, *, pace: Pace, loop: bool = False) -> Source:
     """
     address = _address(uri)
     source = OPENERS[address.scheme](address, pace, loop=loop)
-    return source if pace == "fast" or address.scheme == "mic" else Paced(source)
+    return source if address.scheme == "mic" else Paced(source, pace)
+
+
+def scheme_of(uri: str) -> str:
+    """Return the kind of source that an address names; raises SourceError for none we have."""
+    return _address(uri).scheme
 
 
 def _address(uri: str) -> SourceUri:

@@ -33,6 +33,9 @@ def portaudio() -> Any:
             "no microphone can be opened, the PortAudio library is missing: "
             f"apt-get install libportaudio2; {OTHERS}"
         ) from error
+    except Exception as error:
+        # PortAudio starts inside the import; its error type cannot be had when that fails.
+        raise SourceError(f"PortAudio does not start here: {error}; {OTHERS}") from error
     return sounddevice
 
 

@@ -1,7 +1,7 @@
 """`mic:NAME`: a microphone or line input."""
 
 import time
-from threading import Event
+from threading import Event, get_ident
 from typing import Annotated, Any
 
 import msgspec
@@ -10,9 +10,9 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from instrd.daemon.errors import SourceError
+from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.sources.devices import Device, find_device, portaudio
 from instrd.daemon.sources.lossmeter import LossMeter
-from instrd.daemon.sources.pace import wall_us
 from instrd.daemon.sources.source import Block, Pace, Source, block_size
 from instrd.daemon.sources.uri import RateHz, SourceUri
 
@@ -56,23 +56,31 @@ class Microphone:
         self._channel = None if options.channel is None else options.channel - 1
         self._size = block_size(self.rate_hz, "realtime")
         self._closed = Event()
+        self._reader: int | None = None
         self._losses = LossMeter(self.rate_hz, self._size)
         self._portaudio = portaudio()
         self._stream = self._open(device, _channels(device, options))
 
     def read(self) -> Block | None:
+        self._reader = self._reader or get_ident()
         try:
             count = self._wait_for_frames()
             if count:
                 return self._take(count)
-            self._stream.close()
         except self._portaudio.PortAudioError as error:
+            self._stream.close(ignore_errors=True)
             raise SourceError(f"{self.description}: cannot be read ({error})") from error
+        except SourceError:
+            self._stream.close(ignore_errors=True)
+            raise
+        self._stream.close(ignore_errors=True)
         return None
 
     def close(self) -> None:
         # The reading thread closes the device: doing it under its hands crashes the interpreter.
         self._closed.set()
+        if self._reader is None:
+            self._stream.close(ignore_errors=True)
 
     def _open(self, device: Device, channels: int) -> Any:
         try:

@@ -4,21 +4,22 @@ import time
 from dataclasses import replace
 from threading import Event
 
-from instrd.daemon.sources.source import Block, Source
-
-
-def wall_us() -> int:
-    """Return now, UTC microseconds."""
-    return time.time_ns() // 1000
+from instrd.daemon.sampleclock import wall_us
+from instrd.daemon.sources.source import Block, Pace, Source
 
 
 class Paced:
-    """Holds each block back until its last sample is due; catches up if it is late."""
+    """Holds each block back until its last sample is due; catches up if it is late.
 
-    def __init__(self, source: Source) -> None:
+    At the pace `fast` it holds nothing back, but dates the samples as if it did.
+    """
+
+    def __init__(self, source: Source, pace: Pace = "realtime") -> None:
         self._source = source
+        self._waits = pace == "realtime"
         self._closed = Event()
         self._began_s: float | None = None
+        self._began_us = 0
         self._position = 0
 
     @property
@@ -36,13 +37,16 @@ class Paced:
         now_s = time.monotonic()
         if self._began_s is None:
             # Not before the first block is there: what sends it may start later.
-            self._began_s = now_s
+            self._began_s, self._began_us = now_s, wall_us()
         self._position += block.lost + len(block.samples)
-        early_s = self._began_s + self._position / self.rate_hz - now_s
+        sounds_s = self._position / self.rate_hz
+        dated = replace(block, t_end_us=self._began_us + round(sounds_s * 1e6))
+        if not self._waits:
+            return dated
+        early_s = self._began_s + sounds_s - now_s
         if early_s <= 0.0:
             return block
-        due_us = wall_us() + round(early_s * 1e6)
-        return None if self._closed.wait(early_s) else replace(block, t_end_us=due_us)
+        return None if self._closed.wait(early_s) else dated
 
     def close(self) -> None:
         self._closed.set()

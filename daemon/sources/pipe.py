@@ -2,6 +2,7 @@
 
 import os
 import select
+import sys
 from threading import Event
 from typing import Annotated, Literal
 
@@ -11,9 +12,10 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from instrd.daemon.errors import SourceError
-from instrd.daemon.sources.pace import wall_us
+from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.sources.source import Block, Pace, Source, block_size
 from instrd.daemon.sources.uri import RateHz, SourceUri
+from instrd.models.audiofile import LOUDEST, are_sound
 
 STDIN = 0
 POLL_S = 0.1
@@ -39,6 +41,8 @@ def open_stdin(uri: SourceUri, pace: Pace, *, loop: bool) -> Source:
         raise SourceError("source stdin: cannot be looped, a pipe comes only once")
     if uri.name:
         raise SourceError(f"source {uri.text}: got {uri.name!r} behind the colon, allowed: nothing")
+    if sys.stdin is None:
+        raise SourceError("source stdin: is closed; pipe raw samples into it")
     if os.isatty(STDIN):
         raise SourceError("source stdin: is a terminal; pipe raw samples into it")
     return Pipe(STDIN, uri.options(PipeOptions), pace)
@@ -89,9 +93,9 @@ class Pipe:
         frames = np.frombuffer(block, self._dtype).reshape(-1, self._channels)
         mono: NDArray[np.float32] = frames.mean(axis=1, dtype=np.float64).astype(np.float32)
         mono *= np.float32(self._scale)
-        if not np.isfinite(mono).all():
+        if not are_sound(mono):
             raise SourceError(
-                f"source stdin: got samples that are not finite numbers; is format={self._format} "
-                "what is piped in?"
+                f"source stdin: got samples that are not finite numbers up to {LOUDEST:g}; "
+                f"is format={self._format} what is piped in?"
             )
         return mono

@@ -7,7 +7,7 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.daemon.sources.pace import wall_us
+from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.sources.source import Block
 
 Blocks = Iterator[NDArray[np.float32]]
