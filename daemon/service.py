@@ -24,7 +24,7 @@ from instrd.daemon.sources import Source
 from instrd.daemon.stream import Stream, advance, hop_samples
 
 log = logging.getLogger(__name__)
-TICK_S = 0.05
+TICK_S = 0.1
 """So long may a new subscriber or a command wait while no sound comes in."""
 
 

@@ -49,7 +49,7 @@ def test_a_plain_path_is_a_file(prefix: str, tmp_path: Path) -> None:
     assert source.rate_hz == AudioFile(path).rate_hz == 8000
 
 
-@pytest.mark.parametrize(("pace", "most"), [("realtime", 960), ("fast", 12_000)])
+@pytest.mark.parametrize(("pace", "most"), [("realtime", 2400), ("fast", 12_000)])
 def test_blocks_are_short_at_the_real_pace_and_long_otherwise(pace: Pace, most: int) -> None:
     source = open_source("synth:", pace=pace)
     block = source.read()

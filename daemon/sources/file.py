@@ -12,13 +12,18 @@ from instrd.daemon.sources.source import Pace, Source, block_size
 from instrd.daemon.sources.uri import SourceUri
 from instrd.models.audiofile import AudioFile, AudioFileError, shown
 
+DECODED_BLOCKS = 10
+"""Decoded together: called for every little block, a decoder always works with cold caches."""
+
 
 def open_file(uri: SourceUri, pace: Pace, *, loop: bool) -> Source:
     """Open an audio file; a question mark belongs to its name."""
     path = Path(uri.rest)
     rate_hz = _rate_of(path)
-    size = block_size(rate_hz, pace)
-    return Replay(lambda: _blocks(path, size), rate_hz, f"file {shown(Path(path.name))}", loop=loop)
+    size, at_once = block_size(rate_hz, pace), DECODED_BLOCKS if pace == "realtime" else 1
+    return Replay(
+        lambda: _blocks(path, size, at_once), rate_hz, f"file {shown(Path(path.name))}", loop=loop
+    )
 
 
 def _rate_of(path: Path) -> int:
@@ -29,8 +34,10 @@ def _rate_of(path: Path) -> int:
         raise SourceError(str(error)) from error
 
 
-def _blocks(path: Path, size: int) -> Iterator[NDArray[np.float32]]:
+def _blocks(path: Path, size: int, at_once: int) -> Iterator[NDArray[np.float32]]:
     try:
-        yield from AudioFile(path).blocks(size)
+        for decoded in AudioFile(path).blocks(size * at_once):
+            for first in range(0, len(decoded), size):
+                yield decoded[first : first + size]
     except AudioFileError as error:
         raise SourceError(str(error)) from error

@@ -13,9 +13,11 @@ from instrd.daemon.errors import SourceError
 from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.sources.devices import Device, find_device, portaudio
 from instrd.daemon.sources.lossmeter import LossMeter
-from instrd.daemon.sources.source import Block, Pace, Source, block_size
+from instrd.daemon.sources.source import Block, Pace, Source
 from instrd.daemon.sources.uri import RateHz, SourceUri
 
+BLOCKS_PER_S = 50
+"""Small blocks cost CPU, but a hop waits for its last one."""
 LATENCY_S = 0.04
 """PortAudio's buffer: two blocks. With its own "low" (9 ms) it holds not even one, and reading
 costs twice the CPU; audio comes in the same small pieces either way."""
@@ -54,7 +56,7 @@ class Microphone:
         self.rate_hz = options.rate or device.rate_hz
         self.description = f'microphone "{device.name}"'
         self._channel = None if options.channel is None else options.channel - 1
-        self._size = block_size(self.rate_hz, "realtime")
+        self._size = self.rate_hz // BLOCKS_PER_S
         self._closed = Event()
         self._reader: int | None = None
         self._losses = LossMeter(self.rate_hz, self._size)

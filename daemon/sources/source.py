@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pace = Literal["realtime", "fast"]
-LIVE_BLOCKS_PER_S = 50
-"""A live block is at most 20 ms."""
+LIVE_BLOCKS_PER_S = 20
+"""A block at the real pace is at most 50 ms."""
 FAST_BLOCKS_PER_S = 4
 
 
