@@ -71,3 +71,9 @@ def test_its_manifest_says_how_it_was_measured_and_credits_its_data(base: Bundle
     credited = {credit.source for credit in manifest.credits}
     assert not held_out & credited
     assert all(credit.licence for credit in manifest.credits)
+
+
+def test_no_path_of_the_machine_that_made_it_is_in_it(base: Bundle) -> None:
+    content = base.onnx.read_bytes() + base.weights.read_bytes()
+    assert b".py" not in content
+    assert str(Path.home()).encode() not in content

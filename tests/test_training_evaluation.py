@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+from small_run import RATE_HZ, small_recipe
+from sounds import silence, tone
+from tone_bundle import tone_bundle
+
+from instrd.models.bundle import read_bundle
+from instrd.models.classifier import Calibration
+from instrd.models.net import OnnxNet
+from instrd.training.evaluation import evaluate
+from instrd.training.pairs import judge_pairs
+from instrd.training.pool import read_pool
+
+HELD_OUT = "tonejs-instruments npm"
+ROWS = (
+    ("right", "piano", HELD_OUT, tone(440.0, 2.5, RATE_HZ)),
+    ("short", "piano", HELD_OUT, tone(440.0, 0.6, RATE_HZ)),
+    ("quiet", "piano", HELD_OUT, tone(440.0, 1.0, RATE_HZ, amplitude=1e-4)),
+    ("trained-on", "piano", "seen", tone(2000.0, 2.0, RATE_HZ)),
+    ("background", "other", HELD_OUT, tone(2000.0, 2.0, RATE_HZ)),
+    (
+        "deceiving",
+        "other",
+        HELD_OUT,
+        np.concatenate([silence(1.0, RATE_HZ), tone(440.0, 2.0, RATE_HZ)]),
+    ),
+)
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Path:
+    lines = ["path,label,source,original,licence,credit,kind,seconds"]
+    for name, label, source, sound in ROWS:
+        soundfile.write(tmp_path / f"{name}.wav", sound, RATE_HZ)
+        lines.append(f"{name}.wav,{label},{source},{name}.wav,CC0,,notes,1.0")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a bundle that takes 440 Hz for a piano and 2 kHz for the background."""
+    labels = ("piano", "other")
+    recipe = msgspec.to_builtins(small_recipe(labels=labels))
+    tone_bundle(tmp_path / "tones", labels=labels, background=("other",), recipe=recipe)
+    return tmp_path / "tones"
+
+
+def test_only_loud_seconds_and_clips_of_held_out_sources_count(pool: Path, folder: Path) -> None:
+    measured = evaluate(folder, pool)
+    assert measured["windows_1s"]["rows"] == 3
+    assert measured["clips"]["rows"] == 2
+    assert measured["windows_1s"]["accuracy"] == 1.0
+    assert list(measured["by_source"]) == [HELD_OUT]
+
+
+def test_an_instrument_heard_in_the_background_is_a_false_alarm(pool: Path, folder: Path) -> None:
+    alarms = evaluate(folder, pool)["false_alarms"]
+    assert alarms["background"] == 0.5  # two of the four loud seconds
+
+
+def test_the_figures_are_written_into_a_bundle_that_is_still_whole(
+    pool: Path, folder: Path
+) -> None:
+    before = read_bundle(folder)
+    measured = evaluate(folder, pool)
+    after = read_bundle(folder)
+    assert after.manifest.metrics["held_out"] == measured
+    assert after.manifest.files == before.manifest.files
+
+
+def test_two_at_once_are_both_found(pool: Path) -> None:
+    clips = [clip for clip in read_pool(pool) if clip.path in {"right.wav", "background.wav"}]
+    bundle = tone_bundle(pool / "two", labels=("piano", "other"))
+    net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
+
+    def judge(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        state = np.zeros((len(frames), net.state_size), np.float32)
+        return calibration.probabilities(net(frames, state)[0][:, -1])
+
+    found = judge_pairs(judge, clips, pool, bundle.manifest, seed=0)
+    assert found["both_are_the_likeliest_two"] == 1.0
+    assert found["wrong"] == 0.0
+
+
+def test_one_label_makes_no_pair(pool: Path) -> None:
+    clips = [clip for clip in read_pool(pool) if clip.label == "piano"]
+    manifest = tone_bundle(pool / "one", labels=("piano", "other")).manifest
+    assert judge_pairs(np.zeros_like, clips, pool, manifest, seed=0) == {}

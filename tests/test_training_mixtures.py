@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_run import small_bank, small_recipe
+from sounds import silence, tone
+
+from instrd.training.errors import TrainingError
+from instrd.training.mixtures import Mixer, judge
+
+RATE_HZ, HOP = 16_000, 320
+MIXING = small_recipe().mixing
+ONSET, HOLD = MIXING.onset_frames, MIXING.hold_frames
+
+
+def blink(start: int, end: int, frames: int = 100, amplitude: float = 0.1) -> np.ndarray:
+    """Return a tone in frames `start` to `end` - 1 and silence around it."""
+    parts = (
+        silence(start * HOP / RATE_HZ, RATE_HZ),
+        tone(1000.0, (end - start) * HOP / RATE_HZ, RATE_HZ, amplitude),
+        silence((frames - end) * HOP / RATE_HZ, RATE_HZ),
+    )
+    return np.concatenate(parts)
+
+
+def test_a_stem_is_wanted_while_it_sounds_and_for_the_hold_after() -> None:
+    targets, weights = judge([blink(20, 60)], HOP, MIXING)
+    wanted = np.flatnonzero(targets[:, 0])
+    assert (wanted[0], wanted[-1]) == (20, 59 + HOLD)
+    assert weights[:20].all()
+    assert weights[60 + HOLD :].any()
+
+
+def test_the_first_frames_of_an_onset_are_not_judged() -> None:
+    _, weights = judge([blink(20, 60)], HOP, MIXING)
+    assert not weights[20 : 20 + ONSET].any()
+    assert weights[20 + ONSET : 60].all()
+
+
+def test_a_stem_drowned_by_another_is_neither_wanted_nor_unwanted() -> None:
+    loud, drowned = blink(0, 100), blink(0, 100, amplitude=0.1 * 10 ** (-32 / 20))
+    targets, weights = judge([loud, drowned], HOP, MIXING)
+    assert targets[5:, 0].all()
+    assert not targets[:, 1].any()
+    assert not weights[5:, 1].any()
+
+
+def test_a_stem_far_below_the_mix_counts_as_absent() -> None:
+    loud, inaudible = blink(0, 100), blink(0, 100, amplitude=0.1 * 10 ** (-50 / 20))
+    targets, weights = judge([loud, inaudible], HOP, MIXING)
+    assert not targets[:, 1].any()
+    assert weights[:, 1].all()
+
+
+def test_a_silent_stem_is_absent() -> None:
+    targets, weights = judge([blink(0, 0)], HOP, MIXING)
+    assert not targets.any()
+    assert weights.all()
+
+
+def test_a_batch_of_a_step_is_always_the_same_and_no_two_steps_are_alike(tmp_path: Path) -> None:
+    mixer = Mixer(small_recipe(), small_bank(tmp_path / "stems"), "train")
+    first, second = list(mixer.batches(7, 9))
+    (again,) = mixer.batches(7, 8)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], second[0])
+
+
+def test_a_batch_has_the_shapes_of_the_recipe_and_nothing_below_the_floor(tmp_path: Path) -> None:
+    recipe = small_recipe()
+    mixer = Mixer(recipe, small_bank(tmp_path / "stems"), "train")
+    ((frames, targets, weights),) = mixer.batches(0, 1)
+    assert frames.shape == (4, 30, 80)
+    assert targets.shape == weights.shape == (4, 30, 2)
+    assert frames.dtype == np.float32
+    assert frames.min() >= -100.0
+    assert np.isfinite(frames).all()
+
+
+def test_a_mixer_without_stems_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="instrd-train render"):
+        Mixer(small_recipe(), tmp_path, "train")

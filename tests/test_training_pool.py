@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from instrd.training.errors import TrainingError
+from instrd.training.pool import by_origin, credits_of, divide, listen, read_pool
+from instrd.training.recipe import Split
+
+MANIFEST = """path,label,source,original,licence,credit,kind,seconds
+a/1.wav,piano,A,1.wav,CC0,Ann,notes,1.5
+a/2.wav,piano,A,2.wav,CC0,Bob,notes,2.5
+b/1.wav,violin,B,1.wav,CC-BY-4.0,Cem,notes,1.0
+"""
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Path:
+    (tmp_path / "manifest.csv").write_text(MANIFEST)
+    return tmp_path
+
+
+def test_no_source_lies_on_both_sides_of_the_split(pool: Path) -> None:
+    train, test = divide(read_pool(pool), Split(("B",)))
+    assert {clip.source for clip in train} == {"A"}
+    assert {clip.source for clip in test} == {"B"}
+
+
+def test_clips_are_grouped_by_label_and_source(pool: Path) -> None:
+    groups = by_origin(read_pool(pool))
+    assert {key: len(clips) for key, clips in groups.items()} == {
+        ("piano", "A"): 2,
+        ("violin", "B"): 1,
+    }
+
+
+def test_a_source_is_credited_once_with_all_its_names(pool: Path) -> None:
+    credited = credits_of(read_pool(pool))
+    assert [(c.source, c.licence, c.credit) for c in credited] == [
+        ("A", "CC0", "Ann; Bob"),
+        ("B", "CC-BY-4.0", "Cem"),
+    ]
+
+
+def test_a_folder_without_a_manifest_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"manifest\.csv: cannot be read"):
+        read_pool(tmp_path)
+
+
+def test_a_manifest_with_a_wrong_value_is_an_error(pool: Path) -> None:
+    (pool / "manifest.csv").write_text(MANIFEST.replace("1.5", "long"))
+    with pytest.raises(TrainingError, match="seconds"):
+        read_pool(pool)
+
+
+def test_a_stereo_file_is_heard_as_mono_at_the_rate_of_the_model(tmp_path: Path) -> None:
+    left = np.full(48_000, 0.5, np.float32)
+    soundfile.write(tmp_path / "two.wav", np.stack([left, 0 * left], axis=1), 48_000)
+    heard = listen(tmp_path / "two.wav", 16_000)
+    assert heard.shape == (16_000,)
+    assert heard[8_000] == pytest.approx(0.25, abs=1e-3)

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+from sounds import silence, tone
+
+from instrd.models.mel import mel_to_hz
+from instrd.training.performances import VOICES, _folded, _melody, read_notes
+from instrd.training.phrases import chain, trimmed
+from instrd.training.rooms import clipped, equaliser, noise, reverberated, room_responses
+from instrd.training.singing import sing
+
+RATE_HZ = 16_000
+
+
+def generator() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+@pytest.fixture
+def score(tmp_path: Path) -> Path:
+    """Eight notes of half a second each, one after the other."""
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name="MELODY")])
+    for pitch in (60, 62, 64, 65, 67, 69, 71, 72):
+        track.append(mido.Message("note_on", note=pitch, velocity=90, time=0))
+        track.append(mido.Message("note_off", note=pitch, time=480))
+    file = mido.MidiFile(ticks_per_beat=480)
+    file.tracks.append(track)
+    file.save(tmp_path / "score.mid")
+    return tmp_path / "score.mid"
+
+
+def test_a_note_loses_the_silence_around_it() -> None:
+    quiet, note = silence(0.1, RATE_HZ), tone(440.0, 0.5, RATE_HZ)
+    assert len(trimmed(np.concatenate([quiet, note, quiet]))) == pytest.approx(len(note), abs=4)
+    assert len(trimmed(quiet)) == 0
+
+
+@pytest.mark.parametrize("label", ["flute", "piano", "drum"])
+def test_chained_notes_fill_the_track_below_full_scale(label: str) -> None:
+    notes = [tone(hz, 0.6, RATE_HZ) for hz in (300.0, 400.0, 500.0)]
+    track = chain(notes, label=label, source="any", length=5 * RATE_HZ, rng=generator())
+    assert len(track) == 5 * RATE_HZ
+    assert np.abs(track).max() == pytest.approx(0.7, abs=1e-3)
+    quarters = track.reshape(4, -1)
+    assert (np.abs(quarters).max(axis=1) > 0.01).all()
+
+
+def test_the_notes_of_a_score_are_read_in_seconds(score: Path) -> None:
+    notes = read_notes(score, track="MELODY")
+    assert len(notes) == 8
+    assert notes[1] == pytest.approx((0.5, 1.0, 62, 90))
+
+
+def test_a_melody_has_one_note_at_a_time() -> None:
+    line = _melody([(0.0, 2.0, 60, 90), (0.01, 2.0, 64, 90), (1.0, 3.0, 67, 90)])
+    assert [(note[0], note[1]) for note in line] == [(0.0, 1.0), (1.0, 3.0)]
+
+
+@pytest.mark.parametrize("label", VOICES)
+def test_every_pitch_is_brought_into_the_range_of_its_instrument(label: str) -> None:
+    voice = VOICES[label]
+    folded = [_folded(pitch, voice) for pitch in range(128)]
+    assert voice.lowest <= min(folded)
+    assert max(folded) <= voice.highest
+
+
+def test_a_sung_note_has_the_pitch_of_its_glide_and_no_more_than_full_scale(score: Path) -> None:
+    song = sing([score], minutes=0.05, rate_hz=RATE_HZ, rng=generator())
+    assert len(song) >= 3 * RATE_HZ
+    assert np.isfinite(song).all()
+    assert np.abs(song).max() == pytest.approx(0.6, abs=1e-3)
+
+
+def test_noise_of_every_colour_has_the_rms_one() -> None:
+    rng = generator()
+    rms = [np.sqrt(np.mean(noise(RATE_HZ, rng) ** 2)) for _ in range(12)]
+    assert rms == pytest.approx([1.0] * 12, abs=1e-3)
+
+
+def test_a_room_passes_the_direct_sound_first_and_keeps_the_length() -> None:
+    response = room_responses(RATE_HZ, generator())[0]
+    click = np.zeros(4000, np.float32)
+    click[100] = 1.0
+    heard = reverberated(click, response)
+    assert len(heard) == 4000
+    assert np.abs(heard[:100]).max() < 1e-5
+    assert abs(heard[100]) > 0.5
+
+
+def test_a_soft_clipper_keeps_the_peak_and_lifts_what_is_below() -> None:
+    wave = tone(440.0, 0.1, RATE_HZ)
+    driven = clipped(wave, 4.0)
+    assert np.abs(driven).max() == pytest.approx(np.abs(wave).max(), rel=1e-3)
+    assert np.sqrt(np.mean(driven**2)) > 1.1 * np.sqrt(np.mean(wave**2))
+
+
+def test_equalisers_differ_and_are_smooth_enough_to_be_filters() -> None:
+    centres = mel_to_hz(np.linspace(1.0, 45.0, 80), "slaney")
+    rng = generator()
+    curves = [equaliser(centres, rng) for _ in range(40)]
+    assert np.std([curve[40] for curve in curves]) > 1.0
+    assert max(np.abs(np.diff(curve)).max() for curve in curves) < 30.0

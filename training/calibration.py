@@ -1,0 +1,93 @@
+"""Calibration and thresholds, measured on stems that the net was not trained on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from instrd.models.causal_net import CausalNet
+from instrd.training.mixtures import Mixer
+from instrd.training.recipe import Recipe
+
+Doubles = NDArray[np.float64]
+Judged = tuple[Doubles, Doubles]
+"""logits (n,) and targets (n,) of the frames in which a label was judged."""
+
+_BATCHES = 24
+_SALT = 2
+_THRESHOLD_LEAST, _THRESHOLD_MOST = 0.25, 0.9
+_RIDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Per label: p = sigmoid(logit / temperature + bias), and when to call it on and off."""
+
+    temperature: tuple[float, ...]
+    bias: tuple[float, ...]
+    threshold_on: tuple[float, ...]
+    threshold_off: tuple[float, ...]
+    metrics: dict[str, dict[str, float]]
+    """label -> what the thresholds give on the calibration's mixtures."""
+
+
+def calibrate(net: CausalNet, recipe: Recipe, bank: Path) -> Calibrated:
+    """Fit Platt's sigmoid per label (Platt 1999) and choose thresholds by their false alarms."""
+    temperatures, biases, on, off = [], [], [], []
+    metrics = {}
+    serving = recipe.serving
+    for label, (logits, targets) in zip(recipe.labels, _judge(net, recipe, bank), strict=True):
+        slope, bias = fit_sigmoid(logits, targets)
+        probabilities = _sigmoid(slope * logits + bias)
+        threshold = threshold_of(probabilities[targets == 0.0], serving.false_alarms)
+        temperatures.append(round(1.0 / slope, 4))
+        biases.append(round(bias, 4))
+        on.append(round(threshold, 4))
+        off.append(round(threshold * serving.hysteresis, 4))
+        metrics[label] = {
+            "hits": float(np.mean(probabilities[targets == 1.0] >= threshold)),
+            "false_alarms": float(np.mean(probabilities[targets == 0.0] >= threshold)),
+        }
+    return Calibrated(tuple(temperatures), tuple(biases), tuple(on), tuple(off), metrics)
+
+
+def fit_sigmoid(logits: Doubles, targets: Doubles) -> tuple[float, float]:
+    """Return slope and bias of the likeliest sigmoid, by Newton's method; slope > 0."""
+    inputs = np.stack([logits, np.ones_like(logits)], axis=1)
+    weights = np.array([1.0, 0.0])
+    for _ in range(25):
+        found = _sigmoid(inputs @ weights)
+        gradient = inputs.T @ (found - targets) / len(targets) + _RIDGE * (weights - [1.0, 0.0])
+        curvature = inputs.T @ (inputs * (found * (1.0 - found))[:, None]) / len(targets)
+        step = np.linalg.solve(curvature + _RIDGE * np.eye(2), gradient)
+        weights -= np.clip(step, -1.0, 1.0)
+    return max(float(weights[0]), 0.05), float(weights[1])
+
+
+def threshold_of(negatives: Doubles, false_alarms: float) -> float:
+    """Return the probability that only that share of the negatives reaches, within limits."""
+    threshold = float(np.quantile(negatives, 1.0 - false_alarms))
+    return min(max(threshold, _THRESHOLD_LEAST), _THRESHOLD_MOST)
+
+
+def _judge(net: CausalNet, recipe: Recipe, bank: Path) -> Iterator[Judged]:
+    mixer = Mixer(recipe, bank, "calibrate")
+    logits, targets, weights = [], [], []
+    for frames, target, weight in mixer.batches(0, _BATCHES, salt=_SALT):
+        with torch.inference_mode():
+            judged, _ = net(torch.from_numpy(frames), net.initial_state(len(frames)))
+        logits.append(judged.flatten(0, 1).double().numpy())
+        targets.append(target.reshape(-1, target.shape[-1]))
+        weights.append(weight.reshape(-1, weight.shape[-1]))
+    whole = [np.concatenate(parts).astype(np.float64) for parts in (logits, targets, weights)]
+    for column in range(len(recipe.labels)):
+        judged_frames = whole[2][:, column] > 0.0
+        yield whole[0][judged_frames, column], whole[1][judged_frames, column]
+
+
+def _sigmoid(values: Doubles) -> Doubles:
+    probabilities: Doubles = 1.0 / (1.0 + np.exp(-np.clip(values, -80.0, 80.0)))
+    return probabilities

@@ -1,0 +1,82 @@
+"""From a training run to a bundle that the daemon serves."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import safetensors.torch
+import torch
+
+from instrd.models.bundle import ONNX, WEIGHTS, Bundle, Credit, Manifest, write_bundle
+from instrd.models.causal_net import CausalNet
+from instrd.training.calibration import Calibrated, calibrate
+from instrd.training.errors import TrainingError
+from instrd.training.fit import RECIPE, trained
+from instrd.training.onnx_file import to_onnx
+from instrd.training.pool import credits_of, divide, read_pool
+from instrd.training.recipe import Recipe
+
+RENDERED_FROM = (
+    Credit("FluidR3 GM", "MIT", "Frank Wen, Toby Smithe et al."),
+    Credit("MuseScore General", "MIT", "S. Christian Collins, Frank Wen, Michael Cowgill et al."),
+    Credit("Groove MIDI Dataset", "CC-BY-4.0", "Gillick et al. 2019, Google"),
+    Credit("POP909", "MIT", "Wang et al. 2020"),
+)
+
+
+def export(run: Path, folder: Path, *, data: Path, bank: Path) -> Bundle:
+    """Calibrate a run's net and write its bundle; raises `TrainingError`."""
+    recipe = _recipe_of(run)
+    net = trained(recipe, run)
+    calibrated = calibrate(net, recipe, bank)
+    manifest = _manifest(recipe, net, calibrated, data)
+    return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
+
+
+def _recipe_of(run: Path) -> Recipe:
+    try:
+        return msgspec.json.decode((run / RECIPE).read_bytes(), type=Recipe)
+    except OSError as error:
+        raise TrainingError(run, "holds no training run; run instrd-train fit first") from error
+
+
+def _manifest(recipe: Recipe, net: CausalNet, calibrated: Calibrated, data: Path) -> Manifest:
+    train, _ = divide(read_pool(data), recipe.split)
+    return Manifest(
+        name=recipe.name,
+        description=recipe.description,
+        kind="causal",
+        architecture="causal_net",
+        network={"bands": recipe.front_end.width, "labels": len(recipe.labels)},
+        labels=recipe.labels,
+        background=recipe.background,
+        front_end=recipe.front_end,
+        window_frames=net.frames_seen,
+        onset_lag_frames=recipe.mixing.onset_frames,
+        temperature=calibrated.temperature,
+        bias=calibrated.bias,
+        threshold_on=calibrated.threshold_on,
+        threshold_off=calibrated.threshold_off,
+        metrics={"calibration": rounded(calibrated.metrics)},
+        recipe=msgspec.to_builtins(recipe),
+        credits=(*credits_of(train), *RENDERED_FROM),
+    )
+
+
+def _weights(net: CausalNet) -> bytes:
+    """Store half precision: half the bytes, and far finer than the net's own noise."""
+    state = net.state_dict()
+    halves = {
+        name: tensor.to(torch.float16).contiguous() if tensor.is_floating_point() else tensor
+        for name, tensor in state.items()
+    }
+    return safetensors.torch.save(halves)
+
+
+def rounded(value: Any, digits: int = 4) -> Any:
+    """Return a nest of dicts and lists with its floats rounded, for a manifest that is read."""
+    if isinstance(value, dict):
+        return {key: rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item, digits) for item in value]
+    return round(value, digits) if isinstance(value, float) else value

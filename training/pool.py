@@ -1,0 +1,87 @@
+"""The pool of recordings: its manifest, its split and its sound."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from instrd.models.bundle import Credit
+from instrd.training.errors import TrainingError
+from instrd.training.recipe import Split
+
+Floats = NDArray[np.float32]
+MANIFEST = "manifest.csv"
+
+
+class Clip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One recording and where it comes from; `path` is relative to the pool."""
+
+    path: str
+    label: str
+    source: str
+    original: str
+    licence: str
+    credit: str
+    kind: str
+    seconds: float
+
+
+def read_pool(folder: Path) -> list[Clip]:
+    """Return all clips of a pool folder; raises `TrainingError`."""
+    manifest = folder / MANIFEST
+    try:
+        with manifest.open(newline="", encoding="utf-8") as lines:
+            return msgspec.convert(list(csv.DictReader(lines)), list[Clip], strict=False)
+    except OSError as error:
+        raise TrainingError(manifest, f"cannot be read: {error.strerror}") from error
+    except msgspec.ValidationError as error:
+        raise TrainingError(manifest, str(error)) from error
+
+
+def divide(clips: Iterable[Clip], split: Split) -> tuple[list[Clip], list[Clip]]:
+    """Return (to train on, held out)."""
+    train: list[Clip] = []
+    test: list[Clip] = []
+    for clip in clips:
+        held = split.holds_out(source=clip.source, kind=clip.kind, label=clip.label)
+        (test if held else train).append(clip)
+    return train, test
+
+
+def by_origin(clips: Iterable[Clip]) -> dict[tuple[str, str], list[Clip]]:
+    """Group clips by (label, source)."""
+    groups: dict[tuple[str, str], list[Clip]] = defaultdict(list)
+    for clip in clips:
+        groups[clip.label, clip.source].append(clip)
+    return dict(groups)
+
+
+def listen(path: Path, rate_hz: int) -> Floats:
+    """Return a file's sound as mono (n,) float32 at `rate_hz`, full scale +-1."""
+    samples, file_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    return resample(samples.mean(axis=1), file_rate_hz, rate_hz)
+
+
+def resample(signal: Floats, from_hz: float, to_hz: float) -> Floats:
+    """Return the same sound at another rate."""
+    if from_hz == to_hz:
+        return signal
+    resampled: Floats = soxr.resample(signal, from_hz, to_hz, quality="MQ")
+    return resampled
+
+
+def credits_of(clips: Iterable[Clip]) -> list[Credit]:
+    """Return one credit per source and licence, with all the names to be credited."""
+    names: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for clip in clips:
+        names[clip.source, clip.licence].add(clip.credit)
+    return [
+        Credit(source, licence, "; ".join(sorted(found - {""})))
+        for (source, licence), found in sorted(names.items())
+    ]

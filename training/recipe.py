@@ -1,0 +1,103 @@
+"""A recipe: everything that decides what a training run makes, in one TOML file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from instrd.models.bundle import Label, Probability
+from instrd.models.frontend import FrontEnd
+from instrd.training.errors import TrainingError
+
+Count = Annotated[int, Meta(gt=0)]
+Positive = Annotated[float, Meta(gt=0.0)]
+
+
+class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is never trained on: whole sources, whole kinds, and single (source, label) pairs."""
+
+    sources: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, Label], ...] = ()
+
+    def holds_out(self, *, source: str, kind: str, label: str) -> bool:
+        return source in self.sources or kind in self.kinds or (source, label) in self.pairs
+
+
+class Stems(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much sound is rendered before training."""
+
+    soundfonts: tuple[str, ...]
+    minutes_midi: Positive
+    """Per label and soundfont."""
+    minutes_pool_most: Positive
+    """Per label and source; a source gives at most `repeats` times its own length."""
+    repeats: Positive
+    calibrate_share: Probability
+    """Of the notes and performances of every source; heard by the calibration alone."""
+
+
+class Mixing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How segments are mixed from stems."""
+
+    segment_frames: Count
+    stems_odds: tuple[float, ...]
+    """Odds of 0, 1, 2, ... stems in a segment."""
+    gain_db: Positive
+    """Stems lie within +- this of each other."""
+    level_dbfs: tuple[float, float]
+    """Lowest and highest level of a whole segment."""
+    hold_frames: Count
+    """How long a stem counts as sounding after its last loud frame."""
+    onset_frames: Count
+    """Frames of an onset that are not judged."""
+
+
+class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the net is fitted."""
+
+    steps: Count
+    batch: Count
+    rate_most: Positive
+    weight_decay: Positive
+    positive_weight: Positive
+    average: Probability
+    """Decay of the moving average of the weights, per step."""
+    compiled: bool = False
+    """By torch's inductor: a minute at the start, then a third faster; needs a C++ compiler."""
+
+
+class Serving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How thresholds are chosen."""
+
+    false_alarms: Probability
+    """Share of the frames without a label that may show it."""
+    hysteresis: Probability
+    """threshold_off is this share of threshold_on."""
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of a training run apart from where its data lie."""
+
+    name: Label
+    description: str
+    seed: int
+    labels: tuple[Label, ...]
+    background: tuple[Label, ...]
+    split: Split
+    front_end: FrontEnd
+    stems: Stems
+    mixing: Mixing
+    fit: Fit
+    serving: Serving
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Check a recipe file and return it; raises `TrainingError`."""
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Recipe)
+    except OSError as error:
+        raise TrainingError(path, f"cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise TrainingError(path, str(error)) from error

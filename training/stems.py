@@ -1,0 +1,168 @@
+"""The stem bank: long tracks of one instrument each, rendered once before training."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from instrd.training.errors import TrainingError
+from instrd.training.performances import perform
+from instrd.training.phrases import WHOLE, chain, trimmed
+from instrd.training.pool import Clip, by_origin, divide, listen, read_pool, resample
+from instrd.training.recipe import Recipe
+from instrd.training.singing import sing
+
+Floats = NDArray[np.float32]
+Part = Literal["train", "calibrate"]
+BANK = "bank.json"
+SINGING = "synthetic singing"
+
+
+class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One rendered track: int16 mono at the model's rate in `file`."""
+
+    file: str
+    label: str
+    origin: str
+    part: Part
+    samples: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One track to render, by a function of its generator."""
+
+    label: str
+    origin: str
+    part: Part
+    render: Callable[[np.random.Generator], Floats]
+
+
+def render_bank(recipe: Recipe, *, data: Path, midi: Path, folder: Path, processes: int) -> None:
+    """Render every track of the recipe into `folder`, two at a time; keeps those already there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [*_pool_jobs(recipe, data), *_midi_jobs(recipe, midi), *_singing_jobs(recipe, midi)]
+    with ProcessPoolExecutor(processes) as pool:
+        waiting = [pool.submit(_render, job, recipe.seed, folder) for job in jobs]
+        tracks = [future.result() for future in waiting]
+    (folder / BANK).write_bytes(msgspec.json.format(msgspec.json.encode(tracks), indent=1))
+
+
+def read_bank(folder: Path, part: Part) -> list[tuple[Track, NDArray[np.int16]]]:
+    """Return the tracks of one part, mapped from disk; raises `TrainingError`."""
+    try:
+        tracks = msgspec.json.decode((folder / BANK).read_bytes(), type=list[Track])
+    except OSError as error:
+        raise TrainingError(folder, "holds no stem bank; run instrd-train render first") from error
+    return [(t, np.load(folder / t.file, mmap_mode="r")) for t in tracks if t.part == part]
+
+
+def _render(job: Job, seed: int, folder: Path) -> Track:
+    name = f"{job.label}-{job.origin}-{job.part}".lower()
+    file = "".join(c if c.isalnum() else "-" for c in name) + ".npy"
+    if not (folder / file).is_file():
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        sound = job.render(rng)
+        np.save(folder / file, np.round(np.clip(sound, -1.0, 1.0) * 32_767.0).astype(np.int16))
+    samples = len(np.load(folder / file, mmap_mode="r"))
+    return Track(file, job.label, job.origin, job.part, samples)
+
+
+def _pool_jobs(recipe: Recipe, data: Path) -> Iterator[Job]:
+    train, _ = divide(read_pool(data), recipe.split)
+    for (label, source), clips in by_origin(train).items():
+        if label in recipe.labels:
+            for part, share in _shares(recipe):
+                chosen = [c for c in clips if _part_of(c.path, recipe) == part]
+                if chosen:
+                    yield Job(label, source, part, PoolRender(recipe, data, chosen, share))
+
+
+def _midi_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
+    songs, grooves = sorted(midi.glob("pop909/*.mid")), sorted(midi.glob("groove/**/*.mid"))
+    if not songs or not grooves:
+        raise TrainingError(midi, "has no pop909/*.mid or no groove/**/*.mid")
+    for label in recipe.labels:
+        scores = grooves if label == "drum" else songs
+        for soundfont in recipe.stems.soundfonts:
+            for part, share in _shares(recipe):
+                chosen = [s for s in scores if _part_of(s.name, recipe) == part]
+                render = MidiRender(recipe, label, Path(soundfont), chosen, share)
+                yield Job(label, Path(soundfont).stem, part, render)
+
+
+def _singing_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
+    songs = sorted(midi.glob("pop909/*.mid"))
+    for part, share in _shares(recipe):
+        chosen = [s for s in songs if _part_of(s.name, recipe) == part]
+        yield Job("voice", SINGING, part, SingingRender(recipe, chosen, share))
+
+
+def _shares(recipe: Recipe) -> tuple[tuple[Part, float], ...]:
+    share = recipe.stems.calibrate_share
+    return (("train", 1.0 - share), ("calibrate", share))
+
+
+def _part_of(name: str, recipe: Recipe) -> Part:
+    drawn = zlib.crc32(name.encode()) / 2**32
+    return "calibrate" if drawn < recipe.stems.calibrate_share else "train"
+
+
+@dataclass(frozen=True)
+class PoolRender:
+    """Chains the clips of one source."""
+
+    recipe: Recipe
+    data: Path
+    clips: list[Clip]
+    share: float
+
+    def __call__(self, rng: np.random.Generator) -> Floats:
+        rate_hz = self.recipe.front_end.rate_hz
+        label, source = self.clips[0].label, self.clips[0].source
+        sounds = [listen(self.data / clip.path, rate_hz) for clip in self.clips]
+        notes = sounds if source in WHOLE else [trimmed(sound) for sound in sounds]
+        notes = [note for note in notes if len(note) > rate_hz // 50]
+        most_s = self.recipe.stems.minutes_pool_most * 60.0 * self.share
+        own_s = sum(clip.seconds for clip in self.clips) * self.recipe.stems.repeats
+        length = int(min(most_s, own_s) * rate_hz)
+        return chain(notes, label=label, source=source, length=length, rng=rng)
+
+
+@dataclass(frozen=True)
+class MidiRender:
+    """Plays scores through a soundfont."""
+
+    recipe: Recipe
+    label: str
+    soundfont: Path
+    scores: list[Path]
+    share: float
+
+    def __call__(self, rng: np.random.Generator) -> Floats:
+        minutes = self.recipe.stems.minutes_midi * self.share
+        sound, rate_hz = perform(
+            self.label, soundfont=self.soundfont, scores=self.scores, minutes=minutes, rng=rng
+        )
+        sound = resample(sound, rate_hz, self.recipe.front_end.rate_hz)
+        return sound * np.float32(0.7 / max(float(np.abs(sound).max()), 1e-6))
+
+
+@dataclass(frozen=True)
+class SingingRender:
+    """Sings the melodies of scores."""
+
+    recipe: Recipe
+    scores: list[Path]
+    share: float
+
+    def __call__(self, rng: np.random.Generator) -> Floats:
+        minutes = self.recipe.stems.minutes_midi * self.share * 1.5
+        rate_hz = self.recipe.front_end.rate_hz
+        return sing(self.scores, minutes=minutes, rate_hz=rate_hz, rng=rng)
