@@ -1,0 +1,107 @@
+"""What a folder of labelled audio says, whatever its layout."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from instrd.models.audiofile import AudioFile, AudioFileError
+from instrd.training.errors import TrainingError
+
+Part = Literal["train", "test", "validation", ""]
+Labels = Literal["published", "corrected"]
+
+AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+_MISSPELT = {"guiatr": "guitar"}
+
+
+class LayoutError(TrainingError):
+    """A folder is not labelled audio in a layout that we read, or a class of it is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One recording under one label; `group` names what a split must not cut, "" if nothing."""
+
+    path: Path
+    label: str
+    group: str
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFolder:
+    """All that a folder says about its audio; a file with two rows gives two clips."""
+
+    root: Path
+    layout: Literal["kaggle", "manifest", "folders"]
+    clips: tuple[Clip, ...]
+    classes: tuple[str, ...]
+    """All that the folder names, also those without a file."""
+    spellings: dict[str, tuple[str, ...]]
+    """Label -> how the folder spells it, where that is not one and the right way."""
+    rows_without_file: tuple[str, ...] = ()
+    files_without_row: tuple[Path, ...] = ()
+
+
+def usable(folder: LabelledFolder) -> tuple[list[Clip], list[AudioFileError]]:
+    """Return the clips whose sound can be read, and why the others cannot.
+
+    Raises `LayoutError` naming a class that is left without a file.
+    """
+    errors: dict[Path, AudioFileError] = {}
+    for path in dict.fromkeys(clip.path for clip in folder.clips):
+        try:
+            next(AudioFile(path).blocks(1024))
+        except AudioFileError as error:
+            errors[path] = error
+    clips = [clip for clip in folder.clips if clip.path not in errors]
+    if empty := sorted(set(folder.classes) - {clip.label for clip in clips}):
+        raise LayoutError(folder.root, f"no readable file of class {', '.join(empty)}")
+    return clips, list(errors.values())
+
+
+def label_of(spelling: str) -> str:
+    """Return a class name in our spelling: `Sound_Drum` and `drum ` are drum, `guiatr` guitar."""
+    name = spelling.strip().lower().replace(" ", "_").removeprefix("sound_")
+    return _MISSPELT.get(name, name)
+
+
+def odd_spellings(spellings: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return label -> spellings where there are several or where one is a known misspelling."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for spelling in spellings:
+        found[label_of(spelling)].add(spelling)
+    return {
+        label: tuple(sorted(ways))
+        for label, ways in sorted(found.items())
+        if len(ways) > 1 or not any(label in way.lower().replace(" ", "_") for way in ways)
+    }
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """Return all audio files below a folder, by name, hidden ones left aside."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in AUDIO and not path.name.startswith(".") and not path.is_dir()
+    )
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """Return the rows of a CSV file that has these columns, none of them empty."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            table = csv.DictReader(lines)
+            rows = list(table)
+            got = table.fieldnames or []
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise LayoutError(path, f"cannot be read as a table: {error}") from error
+    if missing := [column for column in columns if column not in got]:
+        raise LayoutError(path, f"got columns {', '.join(got)}; lacks {', '.join(missing)}")
+    for line, row in enumerate(rows, start=2):
+        if empty := [column for column in columns if not (row[column] or "").strip()]:
+            raise LayoutError(path, f"line {line}: no {' and no '.join(empty)}")
+    return rows

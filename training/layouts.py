@@ -1,0 +1,103 @@
+"""Folders of labelled audio in three layouts, told apart by what lies in them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from instrd.training.labelled_folder import (
+    Clip,
+    LabelledFolder,
+    Labels,
+    LayoutError,
+    Part,
+    audio_files,
+    label_of,
+    odd_spellings,
+    read_table,
+)
+from instrd.training.layout_kaggle import TABLES, read_kaggle
+from instrd.training.takes import take_group
+
+MANIFEST = "manifest.csv"
+_PARTS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
+
+
+def read_folder(root: Path, labels: Labels = "published") -> LabelledFolder:
+    """Return what a folder says, its layout known by what lies in it; raises `LayoutError`."""
+    if any((root / table).is_file() for table in TABLES):
+        return read_kaggle(root, labels)
+    if labels == "corrected":
+        allowed = " and ".join(TABLES)
+        raise LayoutError(root, f"corrected labels are known for the data set of {allowed} only")
+    if (root / MANIFEST).is_file():
+        return _read_manifest(root)
+    if root.is_dir() and (folders := list(_class_folders(root))):
+        return _read_class_folders(root, folders)
+    looked = f"{' or '.join(TABLES)}, {MANIFEST}, a folder with audio for each class"
+    raise LayoutError(root, f"no labelled audio here; looked for {looked}")
+
+
+def _read_manifest(root: Path) -> LabelledFolder:
+    rows = read_table(root / MANIFEST, ("path", "label"))
+    clips, missing = [], []
+    for row in rows:
+        if Path(row["path"]).is_absolute():
+            raise LayoutError(root / MANIFEST, f"got {row['path']}, allowed below the folder")
+        path = root / row["path"]
+        label = label_of(row["label"])
+        group = f"{label}: {row['source']}" if row.get("source") else take_group(path.stem, label)
+        part = _PARTS.get((row.get("part") or "").lower(), "")
+        if path.is_file():
+            clips.append(Clip(path, label, group, part))
+        else:
+            missing.append(row["path"])
+    listed = {root / row["path"] for row in rows}
+    spellings = [row["label"] for row in rows]
+    return LabelledFolder(
+        root,
+        "manifest",
+        tuple(clips),
+        tuple(sorted({label_of(spelling) for spelling in spellings})),
+        odd_spellings(spellings),
+        tuple(missing),
+        tuple(path for path in audio_files(root) if path not in listed),
+    )
+
+
+def _class_folders(root: Path) -> Iterator[tuple[Part, Path]]:
+    """Yield (part, folder of one class); nothing if no folder holds audio."""
+    folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
+    if not any(audio_files(folder) for folder in folders):
+        return
+    for folder in folders:
+        part = _PARTS.get(folder.name.lower(), "")
+        if part:
+            yield from ((part, below) for below in sorted(folder.iterdir()) if below.is_dir())
+        else:
+            yield "", folder
+
+
+def _read_class_folders(root: Path, folders: list[tuple[Part, Path]]) -> LabelledFolder:
+    clips = tuple(
+        Clip(path, label, take_group(path.stem, label), part)
+        for part, folder in folders
+        for label in [label_of(folder.name)]
+        for path in audio_files(folder)
+    )
+    names = [folder.name for _, folder in folders]
+    inside = {clip.path for clip in clips}
+    return LabelledFolder(
+        root,
+        "folders",
+        clips,
+        tuple(sorted({label_of(name) for name in names})),
+        odd_spellings(names),
+        files_without_row=tuple(path for path in audio_files(root) if path not in inside),
+    )
