@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+import soundfile
+from service_rig import Rig
+from sounds import two_tones
 from tone_bundle import tone_bundle
 
 from instrd.daemon.config import Config, ModelChoice
@@ -19,3 +22,35 @@ def tone_model(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def tone_config(tone_model: Path) -> Config:
     """Return the defaults, but judged by the tone model."""
     return Config(model=ModelChoice(name="tones", folders=(str(tone_model),)))
+
+
+@pytest.fixture
+def rig(tone_config: Config) -> Rig:
+    """Return a service that has not been started."""
+    return Rig(tone_config)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """Return a config file that chooses the tone model, a private endpoint and no control."""
+    tone_bundle(tmp_path / "bundles" / "tones")
+    path = tmp_path / "settings.toml"
+    path.write_text(
+        f"""
+        [daemon]
+        publish = ["ipc://{tmp_path}/out"]
+        control = "ipc://{tmp_path}/private/control"
+        [model]
+        name = "tones"
+        folders = ["{tmp_path}/bundles"]
+        """
+    )
+    return path
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """Return a file of two tones; `sounds.TWO_TONES` says when which sounds."""
+    path = tmp_path / "two.wav"
+    soundfile.write(path, two_tones(48_000), 48_000)
+    return path

@@ -1,0 +1,195 @@
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from service_rig import RATE_HZ, Played, Rig, ask_during
+from sounds import tone, two_tones
+from tone_bundle import tone_bundle
+
+from instrd.clients.protocol import AnyMessage, Event, Frame, Gap, Heartbeat, State
+from instrd.daemon.commands import commands_of
+from instrd.daemon.config import Config
+from instrd.daemon.errors import InstrdError
+
+
+def test_a_mask_set_while_running_ends_what_it_hides(rig: Rig) -> None:
+    rig.on_message = ask_during(rig, "set_mask", labels=("high",))
+    with rig:
+        rig.run(Played(two_tones(RATE_HZ)))
+    rig.check_events()
+    ons = [m.label for m in rig.messages if isinstance(m, Event) and m.event == "on"]
+    assert ons == ["low", "high"]
+    (off,) = [m for m in rig.of(Event) if isinstance(m, Event) and m.end_reason][:1]
+    assert off.t_off_us is not None
+    assert off.t_off_us / 1e6 - 1e9 < 2.0
+
+
+def test_thresholds_can_be_raised_while_running(rig: Rig) -> None:
+    rig.on_message = ask_during(rig, "set_thresholds", thresholds_on={"high": 1.0})
+    with rig:
+        rig.run(Played(two_tones(RATE_HZ)))
+    assert {m.label for m in rig.messages if isinstance(m, Event)} == {"low"}
+    with pytest.raises(InstrdError, match="model tones has: low, high"):
+        rig.ask("set_thresholds", thresholds_on={"harp": 0.5})
+    with pytest.raises(InstrdError, match="allowed at most its on"):
+        rig.ask("set_thresholds", thresholds_on={"low": 0.1})
+
+
+def test_a_pause_is_a_named_gap_and_ends_what_sounds(rig: Rig) -> None:
+    asked: list[str] = []
+
+    def take(message: AnyMessage) -> None:
+        if isinstance(message, State) and message.active and not asked:
+            asked.append("pause")
+            assert rig.ask("pause") == {"paused": ["s0"]}
+
+    rig.on_message = take
+    with rig:
+        rig.run(Played(two_tones(RATE_HZ)))
+    rig.check_accounts()
+    rig.check_events()
+    beat = rig.of(Heartbeat)[-1]
+    assert isinstance(beat, Heartbeat)
+    assert beat.sources["s0"].dropped > 3 * RATE_HZ
+    gaps = [m for m in rig.messages if isinstance(m, Gap)]
+    assert [gap.reason for gap in gaps] == ["paused"]
+    assert sum(gap.count for gap in gaps) == beat.sources["s0"].dropped
+
+
+def test_a_pause_ends_where_it_is_resumed(rig: Rig) -> None:
+    asked: list[str] = []
+
+    def take(message: AnyMessage) -> None:
+        if isinstance(message, Frame) and not asked:
+            asked.append("pause")
+            rig.ask("pause", source="s0")
+        if isinstance(message, Heartbeat) and asked == ["pause"]:
+            account = message.sources["s0"]
+            if account.captured - account.pending > 2 * RATE_HZ:
+                asked.append("resume")
+                assert rig.ask("resume") == {"paused": []}
+
+    rig.on_message = take
+    with rig:
+        rig.run(Played(two_tones(RATE_HZ)))
+    rig.check_accounts()
+    rig.check_events()
+    (gap,) = rig.of(Gap)
+    assert isinstance(gap, Gap)
+    assert (gap.s0, gap.reason) == (1600, "paused")
+    frames = [m for m in rig.messages if isinstance(m, Frame)]
+    assert sum(frame.s0 >= gap.s1 for frame in frames) == len(frames) - 1
+    assert {frame.skipped for frame in frames} == {0}
+    assert {m.label for m in rig.messages if isinstance(m, Event)} >= {"high"}
+
+
+def test_state_follows_a_mask_at_once(rig: Rig) -> None:
+    rig.on_message = ask_during(rig, "set_mask", labels=("high",))
+    with rig:
+        rig.run(Played(tone(440.0, 2.0, RATE_HZ)))
+    kinds = [m for m in rig.messages if isinstance(m, Event | State)]
+    off = next(n for n, m in enumerate(kinds) if isinstance(m, Event) and m.event == "off")
+    state = kinds[off + 1]
+    assert isinstance(state, State)
+    assert state.active == ()
+
+
+def test_a_bundle_that_does_not_fit_itself_is_refused_and_the_old_one_stays(
+    rig: Rig, tone_model: Path
+) -> None:
+    one = (1.0,)
+    fields: dict[str, Any] = {
+        "temperature": one,
+        "bias": one,
+        "threshold_on": one,
+        "threshold_off": one,
+    }
+    tone_bundle(tone_model / "narrow", labels=("low",), **fields)
+    with rig:
+        with pytest.raises(InstrdError, match=r"narrow: (judges 2 labels|its net does not fit)"):
+            rig.ask("set_model", model="narrow")
+        assert rig.run(Played(tone(440.0, 1.0, RATE_HZ))) == 0
+    assert {m.model for m in rig.messages if isinstance(m, Frame)} == {"tones"}
+
+
+def test_samples_lost_during_a_pause_are_named_once(rig: Rig) -> None:
+    asked: list[str] = []
+
+    def take(message: AnyMessage) -> None:
+        if isinstance(message, Frame) and not asked:
+            asked.append("pause")
+            rig.ask("pause")
+
+    rig.on_message = take
+    with rig:
+        rig.run(Played(tone(440.0, 3.0, RATE_HZ), lost_at={16_000: 5000}))
+    rig.check_accounts()
+    gaps = [(m.s0, m.s1, m.reason) for m in rig.messages if isinstance(m, Gap)]
+    assert [reason for _, _, reason in gaps] == ["paused", "overflow", "paused"]
+    assert [end for _, end, _ in gaps[:-1]] == [start for start, _, _ in gaps[1:]]
+    assert gaps[-1][1] == 3 * RATE_HZ + 5000
+
+
+def test_an_unknown_model_leaves_the_old_one_in_place(rig: Rig) -> None:
+    with rig:
+        with pytest.raises(InstrdError, match=r"nothing: is not there; there are: .*tones"):
+            rig.ask("set_model", model="nothing")
+        assert rig.run(Played(two_tones(RATE_HZ))) == 0
+    assert [m.label for m in rig.messages if isinstance(m, Event) and m.event == "on"] == [
+        "low",
+        "high",
+    ]
+
+
+def test_a_model_is_swapped_between_two_hops(rig: Rig, tone_model: Path) -> None:
+    tone_bundle(tone_model / "other", background=("low",))
+    rig.on_message = ask_during(rig, "set_model", model="other")
+    samples = two_tones(RATE_HZ)
+    with rig:
+        rig.run(Played(samples))
+    rig.check_events()
+    rig.check_accounts()
+    ends = [m.end_reason for m in rig.messages if isinstance(m, Event) and m.end_reason]
+    assert "model_changed" in ends
+    frames = [m for m in rig.messages if isinstance(m, Frame)]
+    assert {frame.model for frame in frames} == {"tones", "other"}
+    assert len(frames) == len(samples) // 1600
+    assert rig.ask("list_models")["now"] == "other"
+
+
+def test_commands_tell_what_is_there(rig: Rig) -> None:
+    with rig:
+        rig.run(Played(two_tones(RATE_HZ)))
+    assert rig.ask("ping") == {"node": "test", "run": "abc123"}
+    assert "s0" in rig.ask("list_sources")
+    state = rig.ask("get_state", source="s0")["s0"]
+    assert isinstance(state, dict)
+    assert state["decision"] == "silence"
+    with pytest.raises(InstrdError, match="got source 's9', allowed: s0"):
+        rig.ask("get_state", source="s9")
+    with pytest.raises(InstrdError, match="without --config"):
+        rig.ask("reload")
+    with pytest.raises(InstrdError, match="got source 's9'"):
+        rig.ask("pause", source="s9")
+    with pytest.raises(InstrdError, match="got no model"):
+        rig.ask("set_model")
+
+
+def test_reload_takes_over_the_file_and_refuses_a_broken_one(
+    tmp_path: Path, tone_config: Config
+) -> None:
+    path = tmp_path / "config.toml"
+    rig = Rig(tone_config)
+    rig.commands = commands_of(rig.service, path)
+    folder = tone_config.model.folders[0]
+    model = f'[model]\nname = "tones"\nfolders = ["{folder}"]\n'
+    with rig:
+        path.write_text(model + '[decision]\nmask = ["high"]\n')
+        rig.ask("reload")
+        before = rig.service.hearing.config
+        assert before.decision.mask == ("high",)
+        path.write_text("[decision]\nmask = 3\n")
+        with pytest.raises(InstrdError, match=r"decision\.mask"):
+            rig.ask("reload")
+        assert msgspec.structs.asdict(rig.service.hearing.config) == msgspec.structs.asdict(before)
