@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from instrd.daemon.errors import SourceError
@@ -41,17 +40,12 @@ class Capture:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.ring.close()
         self.source.close()
         self._thread.join(JOIN_S)
         if self._thread.is_alive():
-            log.warning("%s did not stop within %.0f s: %s", self.name, JOIN_S, self.source)
+            log.warning("%s did not stop within %.0f s", self.source.description, JOIN_S)
 
     def _run(self) -> None:
         try:

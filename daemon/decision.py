@@ -3,16 +3,15 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from instrd.clients.protocol import EndReason, Reason
 from instrd.daemon.level import GateState
-from instrd.daemon.track import Change, EndReason, Rule, Sounding, Track
+from instrd.daemon.track import Change, Rule, Sounding, Track
 
 Floats = NDArray[np.float32]
-Reason = Literal["ok", "gate_closed", "low_confidence", "low_margin", "masked", "warming_up"]
 SILENCE = "silence"
 UNKNOWN = "unknown"
 

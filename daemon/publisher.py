@@ -6,7 +6,6 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Final, Self
 
 import msgspec
@@ -60,12 +59,7 @@ class Publisher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._open.close()
 
     def publish(self, message: AnyMessage) -> AnyMessage:

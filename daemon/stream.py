@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instrd.clients import protocol
-from instrd.clients.protocol import AnyMessage
+from instrd.clients.protocol import AnyMessage, EndReason
 from instrd.daemon.config import Config
 from instrd.daemon.decision import Decision
 from instrd.daemon.listener import Heard, Listener
@@ -17,7 +17,7 @@ from instrd.daemon.report import EventNumbers, Place, Reporter
 from instrd.daemon.ring import Hop
 from instrd.daemon.rules import rules_for
 from instrd.daemon.sampleclock import wall_us
-from instrd.daemon.track import Change, EndReason
+from instrd.daemon.track import Change
 from instrd.models.classifier import Classifier
 
 Floats = NDArray[np.float32]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-EndReason = Literal["decay", "gate", "source_lost", "model_changed", "shutdown"]
+from instrd.clients.protocol import EndReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -83,13 +82,8 @@ class Rig:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.publisher.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self.publisher.__exit__(*error)
 
     def take(self, message: AnyMessage) -> None:
         self.messages.append(message)

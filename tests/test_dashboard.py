@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from instrd.clients import meters
 from instrd.clients.bigletters import big
 from instrd.clients.codec import decode
 from instrd.clients.dashboard import watch
@@ -197,35 +196,6 @@ def test_before_the_first_heartbeat_it_waits_and_names_the_endpoint() -> None:
 def test_markup_in_names_from_outside_is_not_obeyed(playing: Picture) -> None:
     playing.take(changed("status", description="[red]mic[/red]"))
     assert any("[red]mic[/red]" in row for row in drawn(playing))
-
-
-@pytest.mark.parametrize(
-    ("share", "filled"), [(0.0, 0), (0.5, 10), (1.0, 20), (-1.0, 0), (7.0, 20)]
-)
-def test_a_bar_is_as_long_as_its_share(share: float, filled: int) -> None:
-    text = meters.bar(share, None, 20, "green")
-    track = sum(span.end - span.start for span in text.spans if span.style == meters.TRACK)
-    assert (len(text), track) == (20, 20 - filled)
-
-
-def test_a_bar_marks_its_threshold() -> None:
-    assert meters.bar(0.9, 0.5, 20, "green").plain.index("┃") == 10
-    assert meters.bar(0.1, 1.0, 20, "green").plain.index("┃") == 19
-
-
-def test_the_timeline_shows_the_last_20_s_with_now_at_the_right() -> None:
-    soundings = [
-        Sounding("piano", NOW_US - TIMELINE_US * 3, NOW_US - TIMELINE_US // 2),
-        Sounding("piano", NOW_US - TIMELINE_US // 4),
-    ]
-    text = meters.timeline(soundings, [], NOW_US, 20, "green")
-    assert text.plain == "■■■■■■■■■■·····■■■■■"
-
-
-def test_the_shortest_sounding_and_a_gap_are_seen() -> None:
-    at_us = NOW_US - TIMELINE_US // 2
-    text = meters.timeline([Sounding("piano", at_us, at_us)], [at_us + 2_000_000], NOW_US, 20, "")
-    assert text.plain == "··········▪·┊·······"
 
 
 def test_a_word_with_a_letter_that_is_not_drawn_is_shown_as_plain_text(playing: Picture) -> None:

@@ -24,7 +24,7 @@ LISTENER = """
 import json, sys, time
 import numpy as np
 from instrd.daemon.errors import SourceError
-from instrd.daemon.sources import default_microphone, list_devices, open_source
+from instrd.daemon.sources import list_devices, open_source
 uri, seconds, path = sys.argv[1], float(sys.argv[2]), sys.argv[3]
 try:
     source = open_source(uri, pace="realtime")
@@ -45,7 +45,8 @@ print(json.dumps({
     "ended": source.read() is None,
     "rate_hz": source.rate_hz, "description": source.description, "lost": lost,
     "elapsed_s": elapsed, "longest": max(map(len, heard)), "latest_us": max(delays),
-    "default": default_microphone(), "names": [device.name for device in list_devices()],
+    "default": any(device.default for device in list_devices()),
+    "names": [device.name for device in list_devices()],
 }))
 """
 

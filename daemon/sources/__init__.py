@@ -1,7 +1,7 @@
 """Where sound comes from: one address for a microphone, a file, a pipe or a test tone."""
 
 from instrd.daemon.errors import SourceError
-from instrd.daemon.sources.devices import Device, default_microphone, list_devices
+from instrd.daemon.sources.devices import Device, list_devices
 from instrd.daemon.sources.file import open_file
 from instrd.daemon.sources.mic import open_microphone
 from instrd.daemon.sources.pace import Paced
@@ -15,7 +15,6 @@ __all__ = [
     "Device",
     "Pace",
     "Source",
-    "default_microphone",
     "list_devices",
     "open_source",
     "scheme_of",

@@ -58,14 +58,6 @@ def list_devices() -> tuple[Device, ...]:
     )
 
 
-def default_microphone() -> bool:
-    """Say whether `mic:` has something to open."""
-    try:
-        return any(device.default for device in list_devices())
-    except SourceError:
-        return False
-
-
 def find_device(name: str) -> Device:
     """Return the input whose name contains `name` in any case; the default one for no name."""
     devices = list_devices()

@@ -1,7 +1,7 @@
 """`mic:NAME`: a microphone or line input."""
 
 import time
-from threading import Event, get_ident
+from threading import Event
 from typing import Annotated, Any
 
 import msgspec
@@ -58,13 +58,13 @@ class Microphone:
         self._channel = None if options.channel is None else options.channel - 1
         self._size = self.rate_hz // BLOCKS_PER_S
         self._closed = Event()
-        self._reader: int | None = None
+        self._has_reader = False
         self._losses = LossMeter(self.rate_hz, self._size)
         self._portaudio = portaudio()
         self._stream = self._open(device, _channels(device, options))
 
     def read(self) -> Block | None:
-        self._reader = self._reader or get_ident()
+        self._has_reader = True
         try:
             count = self._wait_for_frames()
             if count:
@@ -81,7 +81,7 @@ class Microphone:
     def close(self) -> None:
         # The reading thread closes the device: doing it under its hands crashes the interpreter.
         self._closed.set()
-        if self._reader is None:
+        if not self._has_reader:
             self._stream.close(ignore_errors=True)
 
     def _open(self, device: Device, channels: int) -> Any:

@@ -1,0 +1,37 @@
+"""The bars and the timeline of the dashboard."""
+
+import pytest
+
+from instrd.clients import meters
+from instrd.clients.picture import TIMELINE_US, Sounding
+
+NOW_US = 1_790_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("share", "filled"), [(0.0, 0), (0.5, 10), (1.0, 20), (-1.0, 0), (7.0, 20)]
+)
+def test_a_bar_is_as_long_as_its_share(share: float, filled: int) -> None:
+    text = meters.bar(share, None, 20, "green")
+    track = sum(span.end - span.start for span in text.spans if span.style == meters.TRACK)
+    assert (len(text), track) == (20, 20 - filled)
+
+
+def test_a_bar_marks_its_threshold() -> None:
+    assert meters.bar(0.9, 0.5, 20, "green").plain.index("┃") == 10
+    assert meters.bar(0.1, 1.0, 20, "green").plain.index("┃") == 19
+
+
+def test_the_timeline_shows_the_last_20_s_with_now_at_the_right() -> None:
+    soundings = [
+        Sounding("piano", NOW_US - TIMELINE_US * 3, NOW_US - TIMELINE_US // 2),
+        Sounding("piano", NOW_US - TIMELINE_US // 4),
+    ]
+    text = meters.timeline(soundings, [], NOW_US, 20, "green")
+    assert text.plain == "■■■■■■■■■■·····■■■■■"
+
+
+def test_the_shortest_sounding_and_a_gap_are_seen() -> None:
+    at_us = NOW_US - TIMELINE_US // 2
+    text = meters.timeline([Sounding("piano", at_us, at_us)], [at_us + 2_000_000], NOW_US, 20, "")
+    assert text.plain == "··········▪·┊·······"
