@@ -19,8 +19,8 @@ from instrd.daemon.sources.uri import RateHz, SourceUri
 BLOCKS_PER_S = 50
 """Small blocks cost CPU, but a hop waits for its last one."""
 LATENCY_S = 0.04
-"""PortAudio's buffer: two blocks. With its own "low" (9 ms) it holds not even one, and reading
-costs twice the CPU; audio comes in the same small pieces either way."""
+"""PortAudio's buffer: two blocks. Its own "low" may not hold even one, and then a block takes
+several reads; audio comes in the same small pieces either way."""
 SILENT_S = 3.0
 """A device that gives nothing for so long has vanished; an idle virtual one sleeps up to 2 s."""
 VIRTUAL_CHANNELS = 32
