@@ -19,7 +19,7 @@ KINDS: dict[str, Callable[[Manifest, Net], Classifier]] = {
 }
 
 ARCHITECTURES: dict[str, str] = {
-    "causal_net": "instrd.models.causal_net:CausalNet",
+    "causal_net": "instrd.models.nets.causal_net:CausalNet",
 }
 """Manifest.architecture -> the torch module that a GPU serves and training trains."""
 

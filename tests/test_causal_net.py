@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from instrd.models.bundle import BUNDLED, read_bundle
-from instrd.models.causal_net import CausalNet
 from instrd.models.net import OnnxNet
+from instrd.models.nets.causal_net import CausalNet
 from instrd.training.onnx_file import folded
 
 FRAMES = 90

@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-from instrd.training.cpu_builds import allow_cpu_builds
+from instrd.models.cpu_builds import allow_cpu_builds
 allow_cpu_builds()
 allow_cpu_builds()
 import torch, torchaudio, torchvision

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instrd.models.cpu_builds import allow_cpu_builds
 from instrd.models.frontend import FrameStream, FrontEnd, frames_of
-from instrd.training.cpu_builds import allow_cpu_builds
 
 allow_cpu_builds()
 

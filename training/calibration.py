@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from instrd.models.causal_net import CausalNet
+from instrd.models.nets.causal_net import CausalNet
 from instrd.training.mixtures import Mixer
 from instrd.training.recipe import Recipe
 

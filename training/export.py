@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from instrd.models.bundle import ONNX, WEIGHTS, Bundle, Credit, Manifest, write_bundle
-from instrd.models.causal_net import CausalNet
+from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, calibrate
 from instrd.training.errors import TrainingError
 from instrd.training.fit import RECIPE, trained

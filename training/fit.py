@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, IterableDataset
 
-from instrd.models.causal_net import CausalNet
+from instrd.models.nets.causal_net import CausalNet
 from instrd.training.mixtures import Mixer
 from instrd.training.recipe import Recipe
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from instrd.models.causal_net import CausalConv2d, CausalNet, ResidualBlock
+from instrd.models.nets.causal_net import CausalConv2d, CausalNet, ResidualBlock
 from instrd.training.errors import TrainingError
 
 Conv = TypeVar("Conv", nn.Conv1d, nn.Conv2d)

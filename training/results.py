@@ -1,0 +1,74 @@
+"""What a training run came to, as its run folder keeps it."""
+
+from pathlib import Path
+
+import msgspec
+
+from instrd.training.errors import TrainingError
+
+METRICS = "metrics.json"
+
+
+class Epoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One pass over the training clips; losses in nats, accuracies 0 to 1."""
+
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a net says of one clip that it was not trained on."""
+
+    path: str
+    """Relative to the data folder."""
+    label: str
+    """The true one."""
+    p: tuple[float, ...]
+    """Probability of each of the result's labels."""
+
+
+class RunResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The curve, the cost and the answers of one run."""
+
+    name: str
+    labels: tuple[str, ...]
+    parameters: int
+    training_s: float
+    history: tuple[Epoch, ...]
+    """Empty for a model that is not fitted in epochs."""
+    answers: tuple[Answer, ...]
+    """To the test clips."""
+    validation: tuple[Answer, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Files that could not be read, each with the reason."""
+
+    @property
+    def right(self) -> int:
+        return sum(self.named(answer) == answer.label for answer in self.answers)
+
+    @property
+    def accuracy(self) -> float:
+        return self.right / len(self.answers) if self.answers else 0.0
+
+    def named(self, answer: Answer) -> str:
+        """Return the likeliest label of an answer."""
+        return self.labels[max(range(len(self.labels)), key=answer.p.__getitem__)]
+
+
+def write_result(run: Path, result: RunResult) -> None:
+    content = msgspec.json.format(msgspec.json.encode(result), indent=1)
+    unfinished = run / (METRICS + ".new")
+    unfinished.write_bytes(content + b"\n")
+    unfinished.replace(run / METRICS)
+
+
+def read_result(run: Path) -> RunResult:
+    """Return what a finished run came to; raises `TrainingError`."""
+    try:
+        return msgspec.json.decode((run / METRICS).read_bytes(), type=RunResult)
+    except OSError as error:
+        raise TrainingError(run, f"holds no finished run: no {METRICS}") from error
+    except msgspec.DecodeError as error:
+        raise TrainingError(run / METRICS, str(error)) from error
