@@ -1,4 +1,4 @@
-"""Log-mel and MFCC frames, computed once for training and daemon alike."""
+"""Log-mel, MFCC and spectrogram frames, computed once for training and daemon alike."""
 
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -20,9 +20,10 @@ class FrontEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     Frames are in dB: `10 log10(max(mel power, floor))`, Hann window, power spectrum, as
     librosa's `power_to_db(melspectrogram(...), top_db=None)` and torchaudio's `MelSpectrogram`.
+    An `mfcc` is the cosine transform of that; a `spectrogram` has the bins of the FFT for bands.
     """
 
-    kind: Literal["log_mel", "mfcc"] = "log_mel"
+    kind: Literal["log_mel", "mfcc", "spectrogram"] = "log_mel"
     rate_hz: Positive = 16_000
     fft: Positive = 1024
     """Samples of one frame."""
@@ -36,7 +37,7 @@ class FrontEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     floor: float = 1e-10
     """Power below which a band counts as empty."""
     coefficients: Positive = 13
-    """Of an MFCC; a log-mel ignores it."""
+    """Of an MFCC; the other kinds ignore it, and a spectrogram all that concerns bands."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.fmin_hz < self.fmax_hz <= self.rate_hz / 2:
@@ -52,7 +53,8 @@ class FrontEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def width(self) -> int:
         """Values of one frame."""
-        return self.bands if self.kind == "log_mel" else self.coefficients
+        widths = {"log_mel": self.bands, "mfcc": self.coefficients}
+        return widths.get(self.kind, self.fft // 2 + 1)
 
     @property
     def silence(self) -> Floats:
@@ -87,9 +89,10 @@ class FrameStream:
     def _describe(self, pieces: Floats) -> Floats:
         spectrum = np.fft.rfft(pieces * self._window)
         power = spectrum.real**2 + spectrum.imag**2
-        mel = np.maximum(power @ self._mel, np.float32(self._front_end.floor))
-        log_mel: Floats = np.float32(10.0) * np.log10(mel)
-        return log_mel if self._cosine is None else log_mel @ self._cosine
+        bands = power if self._mel is None else power @ self._mel
+        floored = np.maximum(bands, np.float32(self._front_end.floor))
+        decibels: Floats = np.float32(10.0) * np.log10(floored)
+        return decibels if self._cosine is None else decibels @ self._cosine
 
 
 def frames_of(front_end: FrontEnd, signal: Floats) -> Floats:
@@ -98,9 +101,12 @@ def frames_of(front_end: FrontEnd, signal: Floats) -> Floats:
 
 
 @lru_cache(maxsize=16)
-def _matrices(front_end: FrontEnd) -> tuple[Floats, Floats, Floats | None]:
+def _matrices(front_end: FrontEnd) -> tuple[Floats, Floats | None, Floats | None]:
+    """Return the window, and the matrices to mel bands and to coefficients where they apply."""
     phase = 2.0 * np.pi * np.arange(front_end.fft) / front_end.fft
     hann = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    if front_end.kind == "spectrogram":
+        return hann, None, None
     mel = mel_matrix(
         rate_hz=front_end.rate_hz,
         fft=front_end.fft,

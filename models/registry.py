@@ -20,6 +20,11 @@ KINDS: dict[str, Callable[[Manifest, Net], Classifier]] = {
 
 ARCHITECTURES: dict[str, str] = {
     "causal_net": "instrd.models.nets.causal_net:CausalNet",
+    "cnn": "instrd.models.nets.cnn:SpectrogramCnn",
+    "lstm": "instrd.models.nets.lstm:MfccLstm",
+    "resnet18": "instrd.models.nets.resnet18:SpectrogramResNet18",
+    "svm": "instrd.models.nets.svm:MfccSvm",
+    "transformer": "instrd.models.nets.transformer:MelTransformer",
 }
 """Manifest.architecture -> the torch module that a GPU serves and training trains."""
 

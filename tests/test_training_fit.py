@@ -8,7 +8,8 @@ from small_run import small_bank, small_recipe
 from instrd.training.calibration import calibrate
 from instrd.training.errors import TrainingError
 from instrd.training.export import export
-from instrd.training.fit import CHECKPOINT, LOG, fit, rate_share, trained
+from instrd.training.fit import CHECKPOINT, LOG, fit, trained
+from instrd.training.optimisation import rate_share
 
 
 @pytest.fixture(autouse=True)

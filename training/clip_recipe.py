@@ -36,16 +36,14 @@ class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Odds that further clips of the same label and group are laid over and behind the first."""
     gain_db: NotNegative = 0.0
     """The level falls by up to this."""
-    tone_db: NotNegative = 0.0
-    """Deviation of the slope and waves of a random equaliser."""
+    tone_odds: Probability = 0.0
+    """Odds of a random equaliser, at times with band limits."""
     noise_odds: Probability = 0.0
     """Odds of steady noise, 5 to 60 dB below the sound."""
     room_odds: Probability = 0.0
     """Odds of a room: every band decays over 0.1 to 1.3 s."""
     mask_odds: Probability = 0.0
     """Odds of one stretch of time and one of bands being blanked (Park et al. 2019)."""
-    mixup: NotNegative = 0.0
-    """Alpha of mixup (Zhang et al. 2018); 0: none."""
 
 
 class ClipFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +67,10 @@ class ClipFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stop after so many epochs without a lower validation loss; 0: never."""
     keep_best: bool = False
     """Keep the weights of the epoch of lowest validation loss, else the last."""
+    average: Probability = 0.0
+    """Decay of a moving average of the weights, per step, which is what is kept; 0: none."""
+    bfloat16: bool = False
+    """Multiply in half width on a CPU too, for those that do it fast; a GPU always does."""
     svm_c: Positive = 1.0
 
 

@@ -1,6 +1,5 @@
 """The training loop: mixtures in, averaged weights out, resumable at any checkpoint."""
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.mixtures import Mixer
+from instrd.training.optimisation import Average, rate_share
 from instrd.training.recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"
@@ -23,7 +23,6 @@ _SAVE_EVERY = 200
 _LOG_EVERY = 50
 _NORM_BATCHES = 4
 _NORM_SALT = 1
-_WARM_SHARE = 0.1
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
@@ -39,23 +38,6 @@ class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         mixer = Mixer(self._recipe, self._bank, "train")
         for batch in mixer.batches(self._first, self._recipe.fit.steps):
             yield tuple(torch.from_numpy(array) for array in batch)  # type: ignore[misc]
-
-
-class Average:
-    """An exponential moving average of a net's weights and statistics."""
-
-    def __init__(self, net: nn.Module, decay: float) -> None:
-        self.values = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-        self._decay = decay
-
-    def follow(self, net: nn.Module, step: int) -> None:
-        """Move towards the net; early on faster, so that the first weights are forgotten."""
-        decay = min(self._decay, (1.0 + step) / (10.0 + step))
-        for name, tensor in net.state_dict().items():
-            if tensor.is_floating_point():
-                self.values[name].lerp_(tensor, 1.0 - decay)
-            else:
-                self.values[name].copy_(tensor)
 
 
 class Log:
@@ -140,13 +122,6 @@ def _learn(
     nn.utils.clip_grad_norm_(net.parameters(), 1.0)
     optimiser.step()
     return float(loss.detach())
-
-
-def rate_share(progress: float) -> float:
-    """Return the share of the highest learning rate at 0..1 of the run: up fast, down slowly."""
-    if progress < _WARM_SHARE:
-        return 0.04 + 0.96 * progress / _WARM_SHARE
-    return 0.5 + 0.5 * math.cos(math.pi * (progress - _WARM_SHARE) / (1.0 - _WARM_SHARE))
 
 
 def _optimiser(net: CausalNet, recipe: Recipe) -> torch.optim.Optimizer:

@@ -1,9 +1,10 @@
 """What a folder of labelled audio says, whatever its layout."""
 
 import csv
+import os
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +62,27 @@ def usable(folder: LabelledFolder) -> tuple[list[Clip], list[AudioFileError]]:
     if empty := sorted(set(folder.classes) - {clip.label for clip in clips}):
         raise LayoutError(folder.root, f"no readable file of class {', '.join(empty)}")
     return clips, list(errors.values())
+
+
+def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:
+    """Return several folders as one, below the nearest folder that holds all of them."""
+    if len(folders) == 1:
+        return folders[0]
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for folder in folders:
+        for label, ways in folder.spellings.items():
+            spellings[label].update(ways)
+    return LabelledFolder(
+        Path(os.path.commonpath([folder.root.resolve() for folder in folders])),
+        folders[0].layout,
+        tuple(
+            replace(clip, path=clip.path.resolve()) for folder in folders for clip in folder.clips
+        ),
+        tuple(sorted({label for folder in folders for label in folder.classes})),
+        {label: tuple(sorted(ways)) for label, ways in sorted(spellings.items())},
+        tuple(row for folder in folders for row in folder.rows_without_file),
+        tuple(path for folder in folders for path in folder.files_without_row),
+    )
 
 
 def label_of(spelling: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from instrd.models.nets.causal_net import CausalConv2d, CausalNet, ResidualBlock
@@ -26,32 +26,48 @@ TOLERANCE = 1e-4
 def to_onnx(net: CausalNet) -> bytes:
     """Return the file's bytes; raises `TrainingError` if ONNX Runtime answers differently."""
     plain = folded(net)
-    example = (torch.zeros(2, 5, len(net.mean)), plain.initial_state(2))
     batch, time = torch.export.Dim("batch", min=1), torch.export.Dim("time", min=1)
+    model = exported(
+        plain,
+        (torch.zeros(2, 5, len(net.mean)), plain.initial_state(2)),
+        names=(["frames", "state"], ["logits", "state_out"]),
+        dynamic_shapes={"frames": {0: batch, 1: time}, "state": {0: batch}},
+    )
+    content = bare(model)
+    _check(content, net)
+    return content
+
+
+def exported(
+    net: nn.Module,
+    example: tuple[Tensor, ...],
+    *,
+    names: tuple[list[str], list[str]],
+    dynamic_shapes: dict[str, dict[int, Any]],
+) -> onnx.ModelProto:
+    """Return the net's graph with its parameters as initializers of their own names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch 2.13 warns of calls within itself
         program = torch.onnx.export(
-            plain,
+            net,
             example,
-            input_names=["frames", "state"],
-            output_names=["logits", "state_out"],
-            dynamic_shapes={"frames": {0: batch, 1: time}, "state": {0: batch}},
+            input_names=names[0],
+            output_names=names[1],
+            dynamic_shapes=dynamic_shapes,
             opset_version=OPSET,
             dynamo=True,
+            optimize=False,
             verbose=False,
         )
     assert program is not None
     with tempfile.TemporaryDirectory(prefix="instrd-export-") as folder:
         path = Path(folder, "model.onnx")
         program.save(path, external_data=False)
-        content = _bare(path)
-    _check(content, net)
-    return content
+        return onnx.load(path)
 
 
-def _bare(path: Path) -> bytes:
+def bare(model: onnx.ModelProto) -> bytes:
     """Return the file without the exporter's stack traces: they tell where it was made."""
-    model = onnx.load(path)
     for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
         part.doc_string = ""
         del part.metadata_props[:]

@@ -1,0 +1,69 @@
+"""A linear support vector machine over MFCC, as arrays that any runtime can multiply."""
+
+from itertools import combinations
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+
+class MfccSvm(nn.Module):
+    """Standardised features of a window against one hyperplane a label, or a pair of labels.
+
+    The features are all frames, flattened, as in the paper; or each coefficient's mean and
+    deviation over the window and the deviation of its change from frame to frame. One against
+    one, the logits are the decision function of scikit-learn's SVC: the votes of all pairs, and
+    less than a third of a vote for how sure they were.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: int,
+        width: int,
+        labels: int,
+        features: Literal["flatten", "statistics"] = "flatten",
+        machines: Literal["one_vs_one", "one_vs_rest"] = "one_vs_one",
+    ) -> None:
+        super().__init__()
+        self.flattened = features == "flatten"
+        self.in_pairs = machines == "one_vs_one"
+        inputs = frames * width if self.flattened else 3 * width
+        pairs = list(combinations(range(labels), 2))
+        planes = len(pairs) if self.in_pairs else labels
+        self.register_buffer("feature_mean", torch.zeros(inputs))
+        self.register_buffer("feature_deviation", torch.ones(inputs))
+        self.register_buffer("normals", torch.zeros(planes, inputs))
+        self.register_buffer("offsets", torch.zeros(planes))
+        sides = torch.zeros(len(pairs), labels)
+        for pair, (first, second) in enumerate(pairs):
+            sides[pair, first], sides[pair, second] = 1.0, -1.0
+        self.register_buffer("sides", sides, persistent=False)
+        self.feature_mean: Tensor
+        self.feature_deviation: Tensor
+        self.normals: Tensor
+        self.offsets: Tensor
+        self.sides: Tensor
+
+    def describe(self, frames: Tensor) -> Tensor:
+        """Map frames (B, T, width) to features (B, inputs), not yet standardised."""
+        if self.flattened:
+            return frames.flatten(1)
+        change = frames[:, 1:] - frames[:, :-1]
+        parts = [frames.mean(dim=1), _deviation(frames), _deviation(change)]
+        return torch.cat(parts, dim=1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Map frames (B, T, width) to logits (B, labels)."""
+        standard = (self.describe(frames) - self.feature_mean) / self.feature_deviation
+        margins = standard @ self.normals.T + self.offsets
+        if not self.in_pairs:
+            return margins
+        votes = (margins.sign() @ self.sides + self.sides.abs().sum(dim=0)) / 2.0
+        sureness = margins @ self.sides
+        return votes + sureness / (3.0 * (sureness.abs() + 1.0))
+
+
+def _deviation(frames: Tensor) -> Tensor:
+    centred = frames - frames.mean(dim=1, keepdim=True)
+    return (centred.square().mean(dim=1) + 1e-6).sqrt()

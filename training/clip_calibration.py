@@ -1,0 +1,113 @@
+"""Temperature, thresholds and delay of a window net, measured on its validation clips."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar  # type: ignore[attr-defined]  # scipy is untyped
+from torch import nn
+
+from instrd.training.calibration import threshold_of
+from instrd.training.clip_split import Example, Parts
+from instrd.training.errors import TrainingError
+from instrd.training.windows import Windows
+
+Doubles = NDArray[np.float64]
+
+WINDOWS_A_CLIP = 4
+FALSE_ALARMS = 0.02
+"""Share of the windows of other labels that may reach a label's threshold_on."""
+HYSTERESIS = 0.6
+_FIRST_NUMBER = 2**31 + 1
+_LONGEST_LAG = 60
+
+
+@dataclass(frozen=True)
+class ClipCalibration:
+    """How a window net's logits become probabilities, and decisions."""
+
+    temperature: float
+    threshold_on: tuple[float, ...]
+    threshold_off: tuple[float, ...]
+    onset_lag_frames: int
+    metrics: dict[str, Any]
+
+
+def calibrate_clips(net: nn.Module, parts: Parts, windows: Windows) -> ClipCalibration:
+    """Measure all of it; every label counts the same, however many clips it has."""
+    if not parts.validation:
+        raise TrainingError("validation clips", "there are none; [split] of the recipe names them")
+    logits, truth = _judged(net, parts, windows)
+    weights = 1.0 / np.bincount(truth, minlength=len(parts.labels))[truth]
+    temperature = fit_temperature(logits, truth, weights)
+    p = _softmax(logits / temperature)
+    places = range(len(parts.labels))
+    on = [round(threshold_of(p[truth != k, k], FALSE_ALARMS), 4) for k in places]
+    right = p.argmax(axis=1) == truth
+    return ClipCalibration(
+        temperature=round(temperature, 4),
+        threshold_on=tuple(on),
+        threshold_off=tuple(round(threshold * HYSTERESIS, 4) for threshold in on),
+        onset_lag_frames=_onset_lag(net, parts, windows, temperature, on),
+        metrics={
+            "windows": len(truth),
+            "accuracy": float(np.average(right, weights=weights)),
+            "hits": {parts.labels[k]: float(np.mean(p[truth == k, k] >= on[k])) for k in places},
+        },
+    )
+
+
+def fit_temperature(logits: Doubles, truth: NDArray[np.int64], weights: Doubles) -> float:
+    """Return the temperature of the least weighted cross-entropy (Guo et al. 2017)."""
+
+    def loss(log_temperature: float) -> float:
+        p = _softmax(logits / np.exp(log_temperature))
+        own = p[np.arange(len(truth)), truth]
+        return float(-np.average(np.log(own + 1e-12), weights=weights))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+
+
+def _judged(net: nn.Module, parts: Parts, windows: Windows) -> tuple[Doubles, NDArray[np.int64]]:
+    """Return logits (n, labels) of some windows of each validation clip, and their labels (n,)."""
+    logits, labels = [], []
+    for number in range(WINDOWS_A_CLIP):
+        frames, truth = windows.plain_batch(parts.validation, _FIRST_NUMBER + number)
+        logits.append(logits_of(net, frames))
+        labels.append(truth)
+    return np.concatenate(logits), np.concatenate(labels)
+
+
+def logits_of(net: nn.Module, frames: NDArray[np.float32], at_once: int = 64) -> Doubles:
+    """Map windows (n, T, width) to logits (n, labels)."""
+    with torch.inference_mode():
+        pieces = [
+            net(torch.from_numpy(frames[start : start + at_once])).double().numpy()
+            for start in range(0, len(frames), at_once)
+        ]
+    return np.concatenate(pieces)
+
+
+def _onset_lag(
+    net: nn.Module, parts: Parts, windows: Windows, temperature: float, on: list[float]
+) -> int:
+    """Return the median of the frames from a clip's onset to its label's threshold_on."""
+    lags = []
+    for example in _spread(parts.validation):
+        p = _softmax(logits_of(net, windows.from_onset(example, _LONGEST_LAG)) / temperature)
+        reached = np.flatnonzero(p[:, example.label] >= on[example.label])
+        if len(reached):
+            lags.append(int(reached[0]))
+    return int(np.median(lags)) if lags else 0
+
+
+def _spread(examples: tuple[Example, ...], most: int = 60) -> list[Example]:
+    return [examples[place] for place in range(0, len(examples), max(1, len(examples) // most))]
+
+
+def _softmax(logits: Doubles) -> Doubles:
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p: Doubles = odds / odds.sum(axis=1, keepdims=True)
+    return p

@@ -1,0 +1,99 @@
+"""Which clips a net is trained on, which tell when to stop, and which measure it."""
+
+import fnmatch
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from instrd.training.clip_recipe import ClipRecipe
+from instrd.training.errors import TrainingError
+from instrd.training.labelled_folder import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One clip and the index of its label among the recipe's."""
+
+    path: Path
+    label: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The examples of a run; a group lies in one part only."""
+
+    labels: tuple[str, ...]
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+
+
+def divide(clips: Sequence[Clip], recipe: ClipRecipe) -> Parts:
+    """Divide clips as the folder says, else as the recipe does; raises `TrainingError`.
+
+    Labels that are not the recipe's become its `other`; without one they are left out. A label
+    of the recipe without a clip to train on is an error.
+    """
+    known = set(recipe.labels)
+    others = any(clip.label not in known for clip in clips) and bool(recipe.other)
+    labels = (*recipe.labels, recipe.other) if others else recipe.labels
+    parts: dict[str, list[Example]] = defaultdict(list)
+    has_tests = any(clip.part == "test" for clip in clips)
+    has_validation = any(clip.part == "validation" for clip in clips)
+    for clip in clips:
+        label = clip.label if clip.label in known else recipe.other
+        if label:
+            part = clip.part or _part_of(clip.group, recipe, has_tests, has_validation)
+            parts[part].append(Example(clip.path, labels.index(label), _group(clip)))
+    train = parts["train"]
+    if not parts["validation"] and recipe.split.validation_share:
+        train, parts["validation"] = _share(train, recipe)
+    if empty := [name for place, name in enumerate(labels) if place not in _labels_of(train)]:
+        raise TrainingError("training clips", f"no readable file of class {', '.join(empty)}")
+    return Parts(labels, tuple(train), tuple(parts["validation"]), tuple(parts["test"]))
+
+
+def _part_of(group: str, recipe: ClipRecipe, has_tests: bool, has_validation: bool) -> str:  # noqa: FBT001 - two facts of the folder
+    if not has_tests and _matches(group, recipe.split.test):
+        return "test"
+    if not has_validation and _matches(group, recipe.split.validation):
+        return "validation"
+    return "train"
+
+
+def _matches(group: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(group, pattern) for pattern in patterns)
+
+
+def _group(clip: Clip) -> str:
+    """Return the clip's group; one that has none is a group by itself."""
+    return clip.group or str(clip.path)
+
+
+def _labels_of(examples: Iterable[Example]) -> set[int]:
+    return {example.label for example in examples}
+
+
+def _share(train: list[Example], recipe: ClipRecipe) -> tuple[list[Example], list[Example]]:
+    """Take whole groups of each label for validation, drawn by the seed; a file is never cut."""
+    group_of = {example.path: example.group for example in reversed(train)}
+    rng = np.random.default_rng(recipe.seed)
+    chosen: set[str] = set()
+    for label in sorted(_labels_of(train)):
+        own = [group_of[example.path] for example in train if example.label == label]
+        wanted = recipe.split.validation_share * len(own)
+        names = sorted(set(own))
+        taken = sum(group in chosen for group in own)
+        for place in rng.permutation(len(names)):
+            size = own.count(names[place])
+            if names[place] not in chosen and taken + size <= 1.5 * wanted:
+                chosen.add(names[place])
+                taken += size
+            if taken >= wanted:
+                break
+    kept = [example for example in train if group_of[example.path] not in chosen]
+    return kept, [example for example in train if group_of[example.path] in chosen]

@@ -1,0 +1,104 @@
+"""From a run on labelled clips to a bundle that the daemon serves."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+import safetensors.torch
+
+from instrd.models.bundle import Bundle, Credit, Manifest, write_bundle
+from instrd.training.clip_calibration import ClipCalibration, calibrate_clips
+from instrd.training.clip_recipe import ClipRecipe
+from instrd.training.clip_split import Parts, divide
+from instrd.training.errors import TrainingError
+from instrd.training.export import rounded
+from instrd.training.fit_clips import built
+from instrd.training.frame_cache import FrameCache, Watch, unwatched
+from instrd.training.labelled_folder import LabelledFolder
+from instrd.training.layouts import MANIFEST
+from instrd.training.run_files import WEIGHTS, read_recipe_of
+from instrd.training.window_onnx import with_weights
+from instrd.training.windows import LEAST_FRAMES, Windows
+
+
+def export_clips(
+    run: Path, bundle: Path, folder: LabelledFolder, roots: Sequence[Path], watch: Watch = unwatched
+) -> Bundle:
+    """Calibrate a finished run's net on its validation clips and write its bundle.
+
+    `folder` is what it was trained on, `roots` the data folders, whose manifests tell whom to
+    credit. Raises `TrainingError`.
+    """
+    recipe = read_recipe_of(run)
+    if recipe is None or not (run / WEIGHTS).is_file():
+        raise TrainingError(run, "holds no finished run; run instrd-train fit first")
+    cache = FrameCache(recipe.front_end)
+    readable, _ = cache.fill((clip.path for clip in folder.clips), watch)
+    there = set(readable)
+    parts = divide([clip for clip in folder.clips if clip.path in there], recipe)
+    net = built(recipe, len(parts.labels))
+    try:
+        net.load_state_dict(safetensors.torch.load_file(run / WEIGHTS))
+    except RuntimeError as error:
+        raise TrainingError(run, f"its weights do not fit these data: {error}") from error
+    files = with_weights(net, recipe.window_frames, recipe.front_end.width)
+    calibrated = calibrate_clips(net, parts, Windows(recipe, cache, parts.train))
+    trained_on = [e.path for e in (*parts.train, *parts.validation)]
+    credited = credits_of(roots, trained_on)
+    return write_bundle(bundle, _manifest(bundle.name, recipe, parts, calibrated, credited), files)
+
+
+def credits_of(roots: Iterable[Path], paths: Iterable[Path]) -> tuple[Credit, ...]:
+    """Return whom the manifests of the data folders credit for these files."""
+    wanted = {path.resolve() for path in paths}
+    names: dict[tuple[str, str], set[str]] = {}
+    for root in roots:
+        if not (root / MANIFEST).is_file():
+            continue
+        with (root / MANIFEST).open(newline="", encoding="utf-8-sig") as lines:
+            for row in csv.DictReader(lines):
+                if (root / row["path"]).resolve() in wanted and row.get("source"):
+                    key = (row["source"], row.get("licence") or "unknown")
+                    names.setdefault(key, set()).add(row.get("credit") or "")
+    return tuple(
+        Credit(source, licence, "; ".join(sorted(found - {""})))
+        for (source, licence), found in sorted(names.items())
+    )
+
+
+def _manifest(
+    name: str,
+    recipe: ClipRecipe,
+    parts: Parts,
+    calibrated: ClipCalibration,
+    credited: tuple[Credit, ...],
+) -> Manifest:
+    own = {key: value for key, value in recipe.network.items() if key != "weights"}
+    labels = len(parts.labels)
+    return Manifest(
+        name=name,
+        description=recipe.description,
+        kind="window",
+        architecture=recipe.architecture,
+        network={
+            **own,
+            "frames": recipe.window_frames,
+            "width": recipe.front_end.width,
+            "labels": labels,
+        },
+        labels=parts.labels,
+        background=parts.labels[len(recipe.labels) :],
+        multi_label=False,
+        front_end=recipe.front_end,
+        window_frames=recipe.window_frames,
+        onset_lag_frames=calibrated.onset_lag_frames,
+        warm_up_frames=LEAST_FRAMES,
+        temperature=(calibrated.temperature,) * labels,
+        bias=(0.0,) * labels,
+        threshold_on=calibrated.threshold_on,
+        threshold_off=calibrated.threshold_off,
+        metrics={"validation": rounded(calibrated.metrics)},
+        recipe=msgspec.to_builtins(recipe),
+        credits=credited,
+    )

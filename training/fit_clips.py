@@ -1,0 +1,157 @@
+"""Fits a recipe's net on labelled clips: windows in, a run folder with its result out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from instrd.models.registry import architecture
+from instrd.training.clip_recipe import ClipRecipe
+from instrd.training.clip_split import Example, Parts, divide
+from instrd.training.epochs import Task, run_epochs
+from instrd.training.errors import TrainingError
+from instrd.training.fit_svm import fit_svm
+from instrd.training.frame_cache import FrameCache, Watch, unwatched
+from instrd.training.labelled_folder import LabelledFolder
+from instrd.training.machines import join
+from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_result, write_result
+from instrd.training.run_files import (
+    read_recipe_of,
+    take_time,
+    write_pictures,
+    write_recipe,
+    write_split,
+    write_weights,
+)
+from instrd.training.windows import Windows
+
+Floats = NDArray[np.float32]
+_MEASURED = 512
+"""Training windows from which a net's scaling is measured."""
+_JUDGED_AT_ONCE = 64
+
+
+def fit_clips(
+    recipe: ClipRecipe, folder: LabelledFolder, run: Path, watch: Watch = unwatched
+) -> RunResult:
+    """Train on a folder and return what came of it; a finished run is only read.
+
+    An unfinished run goes on from its last epoch; a run folder of another recipe is refused.
+    Unreadable files are left out and listed in the result. Raises `TrainingError`.
+    """
+    if (run / METRICS).is_file():
+        _refuse_other(recipe, run)
+        return read_result(run)
+    with join() as place:
+        if place.leads:
+            _refuse_other(recipe, run)
+            write_recipe(run, recipe)
+        cache = FrameCache(recipe.front_end)
+        if place.leads:
+            cache.fill((clip.path for clip in folder.clips), watch)
+        place.wait()
+        readable, errors = cache.fill(clip.path for clip in folder.clips)
+        there = set(readable)
+        parts = divide([clip for clip in folder.clips if clip.path in there], recipe)
+        windows = Windows(recipe, cache, parts.train)
+        fitted = _fit(Task(recipe, parts, windows, run, place), watch)
+        if place.leads:
+            left_out = tuple(str(error) for error in errors)
+            _finish(run, folder.root, parts, fitted, left_out)
+        place.wait()
+    return read_result(run)
+
+
+def built(recipe: ClipRecipe, labels: int) -> nn.Module:
+    """Return the recipe's net, untrained."""
+    try:
+        net: nn.Module = architecture(recipe.architecture)(
+            frames=recipe.window_frames,
+            width=recipe.front_end.width,
+            labels=labels,
+            **recipe.network,
+        )
+    except (TypeError, ValueError) as error:
+        raise TrainingError(f"recipe {recipe.name}", f"[network]: {error}") from error
+    return net
+
+
+def judge(net: nn.Module, windows: Floats) -> NDArray[np.float64]:
+    """Return the mean of the probabilities that a net gives to windows (n, T, width): (labels,)."""
+    device = next(iter(net.state_dict().values())).device
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(windows), _JUDGED_AT_ONCE):
+            piece = torch.from_numpy(windows[start : start + _JUDGED_AT_ONCE]).to(device)
+            parts.append(net(piece).float().softmax(dim=1).cpu().double().numpy())
+    mean: NDArray[np.float64] = np.concatenate(parts).mean(axis=0)
+    return mean
+
+
+class Fitted(msgspec.Struct, frozen=True):
+    """A trained net with what it took and what it says."""
+
+    recipe: ClipRecipe
+    net: nn.Module
+    history: tuple[Epoch, ...]
+    training_s: float
+    windows: Windows
+
+
+def _fit(task: Task, watch: Watch) -> Fitted:
+    recipe = task.recipe
+    torch.manual_seed(recipe.seed)
+    with take_time(task.run) as clock:
+        net = built(recipe, len(task.parts.labels))
+        if recipe.architecture == "svm":
+            fit_svm(net, recipe, task.windows)
+            history: tuple[Epoch, ...] = ()
+        else:
+            _measure_scaling(net, task.windows)
+            history = run_epochs(net.to(task.place.device), task, watch)
+    return Fitted(recipe, net.eval(), history, clock.seconds, task.windows)
+
+
+def _measure_scaling(net: nn.Module, windows: Windows) -> None:
+    frames, _ = windows.training_batch(windows.epoch(0)[:_MEASURED], 0)
+    net.scaling.measure(torch.from_numpy(frames))  # type: ignore[operator,union-attr]  # every net of windows has one
+
+
+def _finish(run: Path, root: Path, parts: Parts, fitted: Fitted, left_out: tuple[str, ...]) -> None:
+    result = RunResult(
+        name=fitted.recipe.name,
+        labels=parts.labels,
+        parameters=sum(tensor.numel() for tensor in fitted.net.state_dict().values()),
+        training_s=fitted.training_s,
+        history=fitted.history,
+        answers=_answers(fitted, parts, parts.test, root),
+        validation=_answers(fitted, parts, parts.validation, root),
+        left_out=left_out,
+    )
+    write_weights(run, fitted.net)
+    write_split(run, root, parts)
+    write_pictures(run, result)
+    write_result(run, result)
+
+
+def _answers(
+    fitted: Fitted, parts: Parts, examples: Sequence[Example], root: Path
+) -> tuple[Answer, ...]:
+    return tuple(
+        Answer(
+            path=str(example.path.relative_to(root)),
+            label=parts.labels[example.label],
+            p=tuple(judge(fitted.net, fitted.windows.of_clip(example)).round(5).tolist()),
+        )
+        for example in examples
+    )
+
+
+def _refuse_other(recipe: ClipRecipe, run: Path) -> None:
+    before = read_recipe_of(run)
+    if before is not None and before != recipe:
+        raise TrainingError(run, "holds a run of another recipe; give each run its own folder")

@@ -1,0 +1,95 @@
+"""What rooms, microphones, noise and players do to a window, done to its frames in decibels.
+
+Sounds add up in power, band by band, if their phases are taken as random; that is what allows to
+mix frames that were computed once instead of sound.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter  # type: ignore[attr-defined]  # scipy is untyped
+
+Floats = NDArray[np.float32]
+
+FLOOR_DB = -100.0
+_MASK_TIME, _MASK_BANDS = 0.25, 0.2
+"""Longest stretches that are blanked, as shares of the window."""
+
+
+def power(frames: Floats) -> Floats:
+    linear: Floats = np.power(np.float32(10.0), np.float32(0.1) * frames)
+    return linear
+
+
+def decibels(powers: Floats) -> Floats:
+    level: Floats = np.float32(10.0) * np.log10(powers + np.float32(10.0 ** (FLOOR_DB / 10.0)))
+    return level
+
+
+def chained(
+    window: Floats, clips: Sequence[NDArray[np.float16]], rng: np.random.Generator
+) -> Floats:
+    """Return the window with further clips laid behind and over it.
+
+    Each clip begins at a time of its own, 0 to 10 dB below the window's loudest; half of the time
+    one ends where the next begins, as on an instrument that plays one note at a time.
+    """
+    length = len(window)
+    loudest = float(window.max())
+    cut = rng.random() < 0.5
+    starts = np.sort(rng.integers(-length // 2, length - 4, len(clips)))
+    ends = [*starts[1:], length] if cut else [length] * len(clips)
+    mix = power(window)
+    if cut and starts[0] > 0:
+        mix[starts[0] :] *= np.float32(1e-3)
+    for clip, start, end in zip(clips, starts.tolist(), ends, strict=True):
+        first = max(start, 0)
+        piece = clip[first - start : max(int(end), first) - start].astype(np.float32)
+        if len(piece):
+            gain = loudest - float(piece.max()) - rng.uniform(0.0, 10.0)
+            mix[first : first + len(piece)] += power(piece + np.float32(gain))
+    return decibels(mix)
+
+
+def in_a_room(window: Floats, hop_s: float, rng: np.random.Generator) -> Floats:
+    """Return the window with a tail that falls by 60 dB in 0.1 to 1.3 s, shorter in the treble."""
+    reverberation_s = np.exp(rng.uniform(np.log(0.1), np.log(1.3)))
+    kept = 10.0 ** (-6.0 * hop_s / reverberation_s)
+    wet = 10.0 ** (rng.uniform(-25.0, -3.0) / 10.0)
+    dry = power(window)
+    tail = lfilter([0.0, wet * (1.0 - kept)], [1.0, -kept], dry, axis=0).astype(np.float32)
+    return decibels(dry + tail)
+
+
+def noisy(window: Floats, rng: np.random.Generator) -> Floats:
+    """Return the window in steady noise of a random slope, 5 to 60 dB below its loudest."""
+    return decibels(power(window) + power(noise(window.shape, rng) + _below(window, rng)))
+
+
+def noise(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Return frames (T, bands) of noise whose loudest band is about 0 dB."""
+    place = np.linspace(0.0, 1.0, shape[1])
+    slope = rng.normal(-15.0, 15.0) * place + rng.normal(0.0, 4.0) * np.cos(np.pi * 2.0 * place)
+    waver = rng.gamma(4.0, 0.25, shape)
+    coloured: Floats = (slope - slope.max() + 10.0 * np.log10(waver + 1e-6)).astype(np.float32)
+    return coloured
+
+
+def masked(window: Floats, rng: np.random.Generator) -> Floats:
+    """Return the window without one stretch of time and one of bands (SpecAugment)."""
+    blanked = window.copy()
+    for axis, share in ((0, _MASK_TIME), (1, _MASK_BANDS)):
+        size = int(rng.integers(1, max(2, int(share * window.shape[axis]) + 1)))
+        start = int(rng.integers(window.shape[axis] - size + 1))
+        gone = (
+            (slice(start, start + size),)
+            if axis == 0
+            else (slice(None), slice(start, start + size))
+        )
+        blanked[gone] = FLOOR_DB
+    return blanked
+
+
+def _below(window: Floats, rng: np.random.Generator) -> np.float32:
+    return np.float32(float(window.max()) - rng.uniform(5.0, 60.0))

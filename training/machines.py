@@ -1,0 +1,63 @@
+"""The process's place among those that train together (torchrun), and its device."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of how many processes this is, and what it computes on."""
+
+    rank: int
+    processes: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and shows progress."""
+        return self.rank == 0
+
+    def share(self, count: int) -> slice:
+        """Return this process's part of a batch of `count`; all parts together are the batch."""
+        return slice(self.rank, count, self.processes)
+
+    def spread(self, net: nn.Module) -> nn.Module:
+        """Return the net with gradients averaged over all processes."""
+        if self.processes == 1:
+            return net
+        return DistributedDataParallel(net)
+
+    def total(self, values: Tensor) -> Tensor:
+        """Return the sum of the tensor over all processes."""
+        if self.processes > 1:
+            distributed.all_reduce(values)
+        return values
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        if self.processes > 1:
+            distributed.barrier()
+
+
+@contextmanager
+def join() -> Iterator[Place]:
+    """Join the processes that torchrun started, by nccl on GPUs, else gloo; alone without it."""
+    on_gpu = torch.cuda.is_available()
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes == 1:
+        yield Place(0, 1, torch.device("cuda" if on_gpu else "cpu"))
+        return
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if on_gpu else torch.device("cpu")
+    if on_gpu:
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield Place(distributed.get_rank(), processes, device)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,79 @@
+"""The files of a run folder besides its result: recipe, split, weights, pictures, time."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import safetensors.torch
+from torch import nn
+
+from instrd.training.clip_recipe import ClipRecipe
+from instrd.training.clip_split import Parts
+from instrd.training.errors import TrainingError
+from instrd.training.results import RunResult
+
+RECIPE = "recipe.json"
+SPLIT = "split.json"
+WEIGHTS = "weights.safetensors"
+SECONDS = "seconds.txt"
+
+
+class Clock:
+    """Seconds that a run has taken, all its parts together."""
+
+    def __init__(self, before_s: float) -> None:
+        self._before_s = before_s
+        self._began_s = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return round(self._before_s + time.monotonic() - self._began_s, 1)
+
+
+@contextmanager
+def take_time(run: Path) -> Iterator[Clock]:
+    """Take the time of a run that may have begun in an earlier process."""
+    file = run / SECONDS
+    clock = Clock(float(file.read_text()) if file.is_file() else 0.0)
+    try:
+        yield clock
+    finally:
+        file.write_text(f"{clock.seconds}\n")
+
+
+def write_recipe(run: Path, recipe: ClipRecipe) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    (run / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
+
+
+def read_recipe_of(run: Path) -> ClipRecipe | None:
+    """Return the recipe of a run folder; None where there is none yet."""
+    try:
+        return msgspec.json.decode((run / RECIPE).read_bytes(), type=ClipRecipe)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise TrainingError(run / RECIPE, str(error)) from error
+
+
+def write_split(run: Path, root: Path, parts: Parts) -> None:
+    """Write which clip was in which part."""
+    table = {
+        part: [
+            {"path": str(e.path.relative_to(root)), "label": parts.labels[e.label]}
+            for e in getattr(parts, part)
+        ]
+        for part in ("train", "validation", "test")
+    }
+    (run / SPLIT).write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")
+
+
+def write_weights(run: Path, net: nn.Module) -> None:
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()}
+    safetensors.torch.save_file(tensors, run / WEIGHTS)
+
+
+def write_pictures(run: Path, result: RunResult) -> None:
+    """Draw the curves and the confusion matrix of a run."""
