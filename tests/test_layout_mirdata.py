@@ -46,7 +46,7 @@ def irmas(root: Path, *tracks: tuple[str, str, str, list[str]]) -> LabelledFolde
 
 
 def openmic(root: Path, **scores: float) -> LabelledFolder:
-    made = track(root, "audio/000/000046_3840.ogg.wav", split="test", instruments=scores)
+    made = track(root, "audio/000/000046_3840.ogg.wav", split="split01_test", instruments=scores)
     return read_mirdata(root, "openmic2018", Shelf({"000046_3840": made}))
 
 

@@ -88,7 +88,7 @@ DATA_SETS = {
     "openmic2018": DataSet(
         ("openmic-2018-aggregated-labels.csv",),
         _openmic_instruments,
-        lambda track: track.split,
+        lambda track: track.split.removeprefix("split01_"),
         lambda _: "",  # no two excerpts come from one recording
     ),
 }
@@ -133,9 +133,9 @@ def read_mirdata(root: Path, name: str, initialize: Initialize = initialize) -> 
                 part = PARTS.get(data_set.part(track), "")
                 clips.append(Clip(path, label, f"{name}: {group}" if group else "", part))
     except OSError as error:
-        # Its index, too, is a download: it does not come with the package.
-        command = f"mirdata.initialize({name!r}, {str(root)!r}).download()"
-        raise LayoutError(root, f"mirdata lacks a file: {error}; try {command}") from error
+        # The index, too, is a download: it does not come with the package.
+        command = f"mirdata.initialize({name!r}, {str(root)!r}).download(['index'])"
+        raise LayoutError(root, f"mirdata says: {error} The index comes by {command}") from error
     classes = tuple(sorted({clip.label for clip in clips}))
     strays = tuple(path for path in audio_files(root) if path not in listed)
     return LabelledFolder(root, "mirdata", tuple(clips), classes, {}, tuple(missing), strays)
