@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from pathlib import Path
 
@@ -31,9 +32,28 @@ def test_a_folder_that_is_no_bundle_is_one_sentence_and_exit_code_one(
     assert "manifest.json" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["render", "fit", "export", "evaluate"])
+@pytest.mark.parametrize("command", ["render", "fit", "export", "evaluate", "perform"])
 def test_every_step_of_the_training_is_a_command(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, command, "--help") == 0
     assert command in capsys.readouterr().out
+
+
+def test_the_package_can_be_run() -> None:
+    command = [sys.executable, "-m", "instrd.training", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "perform" in shown.stdout
+
+
+def test_perform_says_what_it_lacks_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    font, out = tmp_path / "a.sf2", tmp_path / "out"
+    arguments = ["perform", out, "--midi", tmp_path, "--soundfont", font, "--labels", "drum, bass"]
+    assert run(monkeypatch, *arguments) == 1
+    assert capsys.readouterr().err == f"instrd-train: {font}: no such soundfont\n"
+    font.touch()
+    assert run(monkeypatch, *arguments) == 1
+    assert "has no groove" in capsys.readouterr().err
+    assert not out.exists()

@@ -7,21 +7,15 @@ import msgspec
 import safetensors.torch
 import torch
 
-from instrd.models.bundle import ONNX, WEIGHTS, Bundle, Credit, Manifest, write_bundle
+from instrd.models.bundle import ONNX, WEIGHTS, Bundle, Manifest, write_bundle
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, calibrate
 from instrd.training.errors import TrainingError
 from instrd.training.fit import RECIPE, trained
 from instrd.training.onnx_file import to_onnx
+from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
 from instrd.training.pool import credits_of, divide, read_pool
 from instrd.training.recipe import Recipe
-
-RENDERED_FROM = (
-    Credit("FluidR3 GM", "MIT", "Frank Wen, Toby Smithe et al."),
-    Credit("MuseScore General", "MIT", "S. Christian Collins, Frank Wen, Michael Cowgill et al."),
-    Credit("Groove MIDI Dataset", "CC-BY-4.0", "Gillick et al. 2019, Google"),
-    Credit("POP909", "MIT", "Wang et al. 2020"),
-)
 
 
 def export(run: Path, folder: Path, *, data: Path, bank: Path) -> Bundle:
@@ -59,7 +53,7 @@ def _manifest(recipe: Recipe, net: CausalNet, calibrated: Calibrated, data: Path
         threshold_off=calibrated.threshold_off,
         metrics={"calibration": rounded(calibrated.metrics)},
         recipe=msgspec.to_builtins(recipe),
-        credits=(*credits_of(train), *RENDERED_FROM),
+        credits=(*credits_of(train), *SOUNDFONTS.values(), GROOVE, POP909),
     )
 
 

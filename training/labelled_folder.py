@@ -13,6 +13,16 @@ from instrd.training.errors import TrainingError
 
 Part = Literal["train", "test", "validation", ""]
 Labels = Literal["published", "corrected"]
+PARTS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
+"""How layouts spell the parts, in lower case."""
 
 AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
 _MISSPELT = {"guiatr": "guitar"}
@@ -37,7 +47,7 @@ class LabelledFolder:
     """All that a folder says about its audio; a file with two rows gives two clips."""
 
     root: Path
-    layout: Literal["kaggle", "manifest", "folders"]
+    layout: Literal["kaggle", "mirdata", "manifest", "folders"]
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
     """All that the folder names, also those without a file."""

@@ -1,9 +1,10 @@
-"""Folders of labelled audio in three layouts, told apart by what lies in them."""
+"""Folders of labelled audio in four layouts, told apart by what lies in them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from instrd.training.labelled_folder import (
+    PARTS,
     Clip,
     LabelledFolder,
     Labels,
@@ -15,18 +16,10 @@ from instrd.training.labelled_folder import (
     read_table,
 )
 from instrd.training.layout_kaggle import TABLES, read_kaggle
+from instrd.training.layout_mirdata import data_set_in, read_mirdata
 from instrd.training.takes import take_group
 
 MANIFEST = "manifest.csv"
-_PARTS: dict[str, Part] = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-}
 
 
 def read_folder(root: Path, labels: Labels = "published") -> LabelledFolder:
@@ -36,6 +29,8 @@ def read_folder(root: Path, labels: Labels = "published") -> LabelledFolder:
     if labels == "corrected":
         allowed = " and ".join(TABLES)
         raise LayoutError(root, f"corrected labels are known for the data set of {allowed} only")
+    if data_set := data_set_in(root):
+        return read_mirdata(root, data_set)
     if (root / MANIFEST).is_file():
         return _read_manifest(root)
     if root.is_dir() and (folders := list(_class_folders(root))):
@@ -53,7 +48,7 @@ def _read_manifest(root: Path) -> LabelledFolder:
         path = root / row["path"]
         label = label_of(row["label"])
         group = f"{label}: {row['source']}" if row.get("source") else take_group(path.stem, label)
-        part = _PARTS.get((row.get("part") or "").lower(), "")
+        part = PARTS.get((row.get("part") or "").lower(), "")
         if path.is_file():
             clips.append(Clip(path, label, group, part))
         else:
@@ -77,7 +72,7 @@ def _class_folders(root: Path) -> Iterator[tuple[Part, Path]]:
     if not any(audio_files(folder) for folder in folders):
         return
     for folder in folders:
-        part = _PARTS.get(folder.name.lower(), "")
+        part = PARTS.get(folder.name.lower(), "")
         if part:
             yield from ((part, below) for below in sorted(folder.iterdir()) if below.is_dir())
         else:

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from instrd.models.bundle import Credit
 from instrd.training.errors import TrainingError
 from instrd.training.pool import resample
 
@@ -22,6 +23,16 @@ _RENDER_HZ = 32_000
 _TICKS_PER_S = 960  # mido's default 480 ticks a beat at 120 beats a minute
 _DRUM_CHANNEL = 9
 _PIECE_S = 18.0
+
+SOUNDFONTS = {
+    "FluidR3_GM": Credit("FluidR3 GM", "MIT", "Frank Wen, Toby Smithe et al."),
+    "MuseScore_General_Full": Credit(
+        "MuseScore General", "MIT", "S. Christian Collins, Frank Wen, Michael Cowgill et al."
+    ),
+}
+"""Whom to credit, by the stem of the file."""
+GROOVE = Credit("Groove MIDI Dataset", "CC-BY-4.0", "Gillick et al. 2019, Google")
+POP909 = Credit("POP909", "MIT", "Wang et al. 2020")
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,19 @@ VOICES = {
         0.2,
     ),
 }
+
+
+def scores_for(label: str, midi: Path) -> list[Path]:
+    """Return the scores that a label plays; raises `TrainingError` where there are none."""
+    pattern = "groove/**/*.mid" if label == "drum" else "pop909/*.mid"
+    if not (scores := sorted(midi.glob(pattern))):
+        raise TrainingError(midi, f"has no {pattern}")
+    return scores
+
+
+def normalised(sound: Floats) -> Floats:
+    """Return a sound with its peak at 0.7 of full scale."""
+    return sound * np.float32(0.7 / max(float(np.abs(sound).max()), 1e-6))
 
 
 def perform(

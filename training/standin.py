@@ -1,7 +1,6 @@
 """A stand-in for the paper's data set: its names, counts and label faults over the pool's sound."""
 
 import csv
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from rich.progress import track
 
 from instrd.training.labelled_folder import LayoutError, Part, label_of, read_table
 from instrd.training.layout_kaggle import CLASS, NAME, SOUND_FOLDERS, TABLES, Row
+from instrd.training.new_folder import new_folder
 from instrd.training.standin_sounds import RATE_HZ, Orchestra, Recording, is_room_piece, take
 from instrd.training.takes import take_group
 
@@ -42,8 +42,6 @@ def build(pool: Path, tables: Path, out: Path, *, scale: float = 1.0, seed: int 
     """Write the stand-in to a new or empty folder; raises `TrainingError`."""
     if not 0.0 < scale <= 1.0:
         raise LayoutError(out, f"got scale {scale:g}, allowed above 0 up to 1")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise LayoutError(out, "is not an empty folder")
     rows = {
         "published": _rows(tables / PUBLISHED, "train"),
         "corrected": _rows(tables / CORRECTED, "train"),
@@ -51,11 +49,8 @@ def build(pool: Path, tables: Path, out: Path, *, scale: float = 1.0, seed: int 
     }
     kept = thinned([*rows["corrected"], *rows["test"]], scale)
     orchestra = Orchestra(pool, {row.label for row in kept}, seed)
-    try:
+    with new_folder(out):
         _write_sounds(orchestra, kept, out, seed)
-    except BaseException:
-        shutil.rmtree(out, ignore_errors=True)
-        raise
     names = {(row.part, row.name) for row in kept}
     for table, part in TABLES.items():
         listed = rows["published" if part == "train" else "test"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instrd.training.errors import TrainingError
-from instrd.training.performances import perform
+from instrd.training.performances import normalised, perform, scores_for
 from instrd.training.phrases import WHOLE, chain, trimmed
 from instrd.training.pool import Clip, by_origin, divide, listen, read_pool, resample
 from instrd.training.recipe import Recipe
@@ -85,11 +85,8 @@ def _pool_jobs(recipe: Recipe, data: Path) -> Iterator[Job]:
 
 
 def _midi_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
-    songs, grooves = sorted(midi.glob("pop909/*.mid")), sorted(midi.glob("groove/**/*.mid"))
-    if not songs or not grooves:
-        raise TrainingError(midi, "has no pop909/*.mid or no groove/**/*.mid")
     for label in recipe.labels:
-        scores = grooves if label == "drum" else songs
+        scores = scores_for(label, midi)
         for soundfont in recipe.stems.soundfonts:
             for part, share in _shares(recipe):
                 chosen = [s for s in scores if _part_of(s.name, recipe) == part]
@@ -98,7 +95,7 @@ def _midi_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
 
 
 def _singing_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
-    songs = sorted(midi.glob("pop909/*.mid"))
+    songs = scores_for("voice", midi)
     for part, share in _shares(recipe):
         chosen = [s for s in songs if _part_of(s.name, recipe) == part]
         yield Job("voice", SINGING, part, SingingRender(recipe, chosen, share))
@@ -150,8 +147,7 @@ class MidiRender:
         sound, rate_hz = perform(
             self.label, soundfont=self.soundfont, scores=self.scores, minutes=minutes, rng=rng
         )
-        sound = resample(sound, rate_hz, self.recipe.front_end.rate_hz)
-        return sound * np.float32(0.7 / max(float(np.abs(sound).max()), 1e-6))
+        return normalised(resample(sound, rate_hz, self.recipe.front_end.rate_hz))
 
 
 @dataclass(frozen=True)
