@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ Watch = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "instrd" / "frames"
 _PROCESSES = 2
+_MOST_HELD_BYTES = 1 << 30
+"""Frames that stay in memory; what goes beyond is read from disk again."""
 
 
 def unwatched(things: Iterable[Any], _what: str, _count: int) -> Iterable[Any]:
@@ -41,6 +45,8 @@ class FrameCache:
         self.front_end = front_end
         digest = hashlib.sha256(msgspec.json.encode(front_end)).hexdigest()
         self._folder = folder / digest[:16]
+        self._held: OrderedDict[Path, NDArray[np.float16]] = OrderedDict()
+        self._held_bytes = 0
 
     def fill(
         self, paths: Iterable[Path], watch: Watch = unwatched
@@ -51,35 +57,43 @@ class FrameCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         errors: dict[Path, AudioFileError] = {}
         with ProcessPoolExecutor(_PROCESSES) as pool:
-            jobs = pool.map(self._compute, missing, chunksize=8)
+            files = map(self._file, missing)
+            jobs = pool.map(partial(_compute, self.front_end), missing, files, chunksize=8)
             for path, reason in zip(missing, watch(jobs, "Framing", len(missing)), strict=True):
                 if reason is not None:
                     errors[path] = AudioFileError(path, reason)
         return [path for path in wanted if path not in errors], list(errors.values())
 
     def frames(self, path: Path) -> NDArray[np.float16]:
-        """Return the frames of a clip that was filled in, mapped from disk."""
-        found: NDArray[np.float16] = np.load(self._file(path), mmap_mode="r")
+        """Return the frames (n, bands) of a clip that was filled in; do not write to them."""
+        if path in self._held:
+            self._held.move_to_end(path)
+            return self._held[path]
+        found: NDArray[np.float16] = np.load(self._file(path))
+        self._held[path] = found
+        self._held_bytes += found.nbytes
+        while self._held_bytes > _MOST_HELD_BYTES:
+            _, oldest = self._held.popitem(last=False)
+            self._held_bytes -= oldest.nbytes
         return found
-
-    def _compute(self, path: Path) -> str | None:
-        """Write the frames of one clip; return why not, if it cannot be."""
-        try:
-            signal, rate_hz = read_audio(path)
-        except AudioFileError as error:
-            return error.reason
-        front_end = self.front_end
-        resampled = resample(signal, rate_hz, front_end.rate_hz)
-        # Zeros complete the last frame, and the only one of a sound shorter than that.
-        frames = frames_of(front_end, np.pad(resampled, (0, front_end.hop - 1)))
-        file = self._file(path)
-        unfinished = file.with_suffix(f".{os.getpid()}")
-        with unfinished.open("wb") as out:
-            np.save(out, frames.astype(np.float16))
-        unfinished.replace(file)
-        return None
 
     def _file(self, path: Path) -> Path:
         status = path.stat()
         name = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
         return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.npy"
+
+
+def _compute(front_end: FrontEnd, path: Path, file: Path) -> str | None:
+    """Write the frames of one clip; return why not, if it cannot be."""
+    try:
+        signal, rate_hz = read_audio(path)
+    except AudioFileError as error:
+        return error.reason
+    resampled = resample(signal, rate_hz, front_end.rate_hz)
+    # Zeros complete the last frame, and the only one of a sound shorter than that.
+    frames = frames_of(front_end, np.pad(resampled, (0, front_end.hop - 1)))
+    unfinished = file.with_suffix(f".{os.getpid()}")
+    with unfinished.open("wb") as out:
+        np.save(out, frames.astype(np.float16))
+    unfinished.replace(file)
+    return None
