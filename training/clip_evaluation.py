@@ -1,0 +1,157 @@
+"""How good a one-label bundle is on clips held out from its training, judged as the daemon does."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from instrd.models.audiofile import AudioFileError, read_audio
+from instrd.models.bundle import Bundle, Manifest, read_bundle, write_bundle
+from instrd.models.classifier import Classifier
+from instrd.models.frontend import FrameStream
+from instrd.models.registry import load_classifier
+from instrd.training.clip_recipe import ClipRecipe
+from instrd.training.clip_split import divide
+from instrd.training.evaluation import FOUR
+from instrd.training.export import rounded
+from instrd.training.frame_cache import Watch, unwatched
+from instrd.training.labelled_folder import Clip, LabelledFolder
+from instrd.training.pool import resample
+from instrd.training.scores import score
+
+Floats = NDArray[np.float32]
+
+PIECES_S = {"pieces_1s": 1.0, "pieces_3s": 3.0, "clips": None}
+"""What is judged: single seconds, stretches of three, whole clips."""
+HOP_S = 0.2
+"""Between judgements, whose mean judges a piece."""
+LEVEL_DBFS = -50.0
+"""Quieter pieces are left out, as the daemon's gate does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The probabilities (n, labels) of the pieces of one clip, by the kind of piece."""
+
+    label: str
+    source: str
+    pieces: dict[str, Floats]
+
+
+def evaluate_clips(
+    bundle_folder: Path, folder: LabelledFolder, watch: Watch = unwatched
+) -> dict[str, Any]:
+    """Measure a bundle on the test clips of its recipe's split; write that into its manifest."""
+    bundle = read_bundle(bundle_folder)
+    recipe = recipe_of(bundle)
+    tests = {example.path for example in divide(folder.clips, recipe).test}
+    clips = [clip for clip in folder.clips if clip.path in tests]
+    classifier = load_classifier(bundle, folders=[bundle_folder.parent])
+    judged = list(listen_to(classifier, watch(clips, bundle.manifest.name, len(clips))))
+    measured: dict[str, Any] = rounded(summary(judged, bundle.manifest, recipe))
+    manifest = msgspec.structs.replace(
+        bundle.manifest, metrics={**bundle.manifest.metrics, "held_out": measured}
+    )
+    files = {name: (bundle_folder / name).read_bytes() for name in manifest.files}
+    write_bundle(bundle_folder, manifest, files)
+    return measured
+
+
+def is_of_clips(bundle_folder: Path) -> bool:
+    """Tell whether a bundle gives a clip one label, rather than any number."""
+    return not read_bundle(bundle_folder).manifest.multi_label
+
+
+def recipe_of(bundle: Bundle) -> ClipRecipe:
+    """Return the recipe of a bundle; of an ensemble, that of its first member."""
+    if bundle.manifest.members:
+        first = bundle.manifest.members[0].name
+        bundle = read_bundle(bundle.folder.parent / first)
+    return msgspec.convert(bundle.manifest.recipe, ClipRecipe)
+
+
+def listen_to(classifier: Classifier, clips: Sequence[Clip]) -> Iterator[Judged]:
+    """Judge the pieces of each clip that can be read and is not too quiet."""
+    for clip in clips:
+        try:
+            signal, rate_hz = read_audio(clip.path)
+        except AudioFileError:
+            continue  # listed and left out when the model was trained
+        pieces = {
+            kind: judge(classifier, loud, rate_hz)
+            for kind, length_s in PIECES_S.items()
+            if (loud := loud_pieces(signal, rate_hz, length_s))
+        }
+        if pieces:
+            source = clip.group.partition(": ")[2] or clip.group
+            yield Judged(clip.label, source, pieces)
+
+
+def loud_pieces(signal: Floats, rate_hz: int, length_s: float | None) -> list[Floats]:
+    """Cut a signal into pieces of a length (None: the whole) and return those over the gate.
+
+    What is left behind the last whole piece is left out; a shorter signal is one piece.
+    """
+    length = len(signal) if length_s is None else round(length_s * rate_hz)
+    count = max(1, len(signal) // length)
+    pieces = [signal[k * length : (k + 1) * length] for k in range(count)]
+    least = 10.0 ** (LEVEL_DBFS / 10.0)
+    return [piece for piece in pieces if np.mean(piece.astype(np.float64) ** 2) > least]
+
+
+def judge(classifier: Classifier, pieces: Sequence[Floats], rate_hz: int) -> Floats:
+    """Judge each piece from a cold start; return the means of its judgements (n, labels).
+
+    Pieces of equal length go through the model together, hop by hop.
+    """
+    front_ends = classifier.front_ends
+    streams = [[FrameStream(front_end) for front_end in front_ends] for _ in pieces]
+    signals = [[resample(piece, rate_hz, f.rate_hz) for f in front_ends] for piece in pieces]
+    memories = [classifier.start() for _ in pieces]
+    hops = max(1, int(len(pieces[0]) / rate_hz / HOP_S))
+    judged = []
+    for hop in range(hops):
+        frames = [
+            tuple(
+                stream.feed(_part(signal, hop, hops))
+                for stream, signal in zip(own, sounds, strict=True)
+            )
+            for own, sounds in zip(streams, signals, strict=True)
+        ]
+        judged.append(np.stack(classifier.feed(frames, memories)))
+    mean: Floats = np.mean(judged, axis=0)
+    return mean
+
+
+def summary(judged: Sequence[Judged], manifest: Manifest, recipe: ClipRecipe) -> dict[str, Any]:
+    """Return the scores of each kind of piece over all clips, and accuracies by source."""
+    measured: dict[str, Any] = {}
+    for kind in PIECES_S:
+        measured[kind] = msgspec.to_builtins(_scores(judged, kind, manifest, recipe))
+    measured["by_source"] = {
+        source: {
+            kind: rounded(_scores(own, kind, manifest, recipe).accuracy_four) for kind in PIECES_S
+        }
+        for source in sorted({one.source for one in judged})
+        if (own := [one for one in judged if one.source == source and one.label in FOUR])
+    }
+    return measured
+
+
+def _scores(judged: Sequence[Judged], kind: str, manifest: Manifest, recipe: ClipRecipe) -> Any:
+    names = manifest.labels
+    have = [one for one in judged if kind in one.pieces]
+    labels = [one.label if one.label in recipe.labels else recipe.other for one in have]
+    truth = np.repeat(
+        [names.index(label) for label in labels], [len(one.pieces[kind]) for one in have]
+    )
+    four = [label for label in FOUR if label in names]
+    return score(np.concatenate([one.pieces[kind] for one in have]), truth, manifest, four)
+
+
+def _part(signal: Floats, hop: int, hops: int) -> Floats:
+    return signal[len(signal) * hop // hops : len(signal) * (hop + 1) // hops]

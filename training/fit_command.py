@@ -1,0 +1,126 @@
+"""The commands `instrd-train fit`, `export` and `evaluate`, for recipes of both kinds."""
+
+import os
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from instrd.training.errors import TrainingError
+from instrd.training.labelled_folder import LabelledFolder, Labels, together
+from instrd.training.layouts import read_folder
+
+T = TypeVar("T")
+RUNS = Path("runs")
+
+RecipeFile = Annotated[Path, typer.Argument(help="Such as training/recipes/cnn.toml.")]
+Data = Annotated[
+    list[Path] | None,
+    typer.Option(help="A folder of labelled audio, in any layout we read; may be given again."),
+]
+Bank = Annotated[
+    Path | None,
+    typer.Option("--stems", help="Rendered stems, for a recipe with [stems], such as base.toml."),
+]
+Run = Annotated[Path | None, typer.Option(help="Its run folder; runs/NAME if not given.")]
+RunFolder = Annotated[Path, typer.Argument(help="The run folder that fit wrote.")]
+BundleFolder = Annotated[Path, typer.Argument(help="The bundle's folder.")]
+Seed = Annotated[int | None, typer.Option(help="In place of the recipe's.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(fit)
+    app.command()(export)
+    app.command()(evaluate)
+
+
+def fit(
+    recipe: RecipeFile,
+    *,
+    data: Data = None,
+    stems: Bank = None,
+    run: Run = None,
+    labels: Labels = "published",
+    seed: Seed = None,
+) -> None:
+    """Fit a recipe's net; goes on from the run's checkpoint if there is one."""
+    folder = run or RUNS / recipe.stem
+    if _is_of_mixtures(recipe):
+        from instrd.training.fit import fit as fit_net  # noqa: PLC0415 - each loads torch
+        from instrd.training.recipe import read_recipe  # noqa: PLC0415
+
+        fit_net(read_recipe(recipe), bank=_needed("--stems", stems, recipe), run=folder)
+        return
+    from instrd.training.clip_recipe import read_clip_recipe  # noqa: PLC0415
+    from instrd.training.fit_clips import fit_clips  # noqa: PLC0415
+
+    chosen = read_clip_recipe(recipe)
+    if seed is not None:
+        chosen = msgspec.structs.replace(chosen, seed=seed)
+    result = fit_clips(chosen, _read(_needed("--data", data, recipe), labels), folder, watch)
+    for line in result.left_out:
+        typer.echo(f"left out: {line}", err=True)
+    typer.echo(
+        f"{folder}: {result.right} of {len(result.answers)} test clips right "
+        f"({result.accuracy:.1%}), {result.training_s:.0f} s"
+    )
+
+
+def export(run: RunFolder, bundle: BundleFolder, *, data: Data = None, stems: Bank = None) -> None:
+    """Calibrate a run's net on sound that it was not trained on and write its bundle."""
+    if stems is not None:
+        from instrd.training.export import export as export_run  # noqa: PLC0415 - loads torch
+
+        (pool,) = _needed("--data", data, run)
+        written = export_run(run, bundle, data=pool, bank=stems)
+    else:
+        from instrd.training.export_clips import export_clips  # noqa: PLC0415
+
+        roots = _needed("--data", data, run)
+        written = export_clips(run, bundle, _read(roots, "published"), roots, watch)
+    typer.echo(f"{written.folder}  SHA-256 {written.sha256}")
+
+
+def evaluate(bundle: BundleFolder, *, data: Data = None) -> None:
+    """Measure a bundle on the sources that its recipe holds out; writes its manifest."""
+    from instrd.training.clip_evaluation import evaluate_clips, is_of_clips  # noqa: PLC0415
+    from instrd.training.evaluation import evaluate as evaluate_bundle  # noqa: PLC0415
+
+    roots = _needed("--data", data, bundle)
+    measured: dict[str, Any] = (
+        evaluate_clips(bundle, _read(roots, "published"), watch)
+        if is_of_clips(bundle)
+        else evaluate_bundle(bundle, roots[0])
+    )
+    typer.echo(msgspec.json.format(msgspec.json.encode(measured), indent=1).decode())
+
+
+def watch(things: Iterable[Any], what: str, count: int) -> Iterable[Any]:
+    """Draw a progress bar, in the one process of several that torchrun numbers 0."""
+    if os.environ.get("RANK", "0") != "0":
+        return things
+    return track(things, what, total=count, console=Console(stderr=True))
+
+
+def _read(roots: Sequence[Path], labels: Labels) -> LabelledFolder:
+    return together([read_folder(root, labels) for root in roots])
+
+
+def _is_of_mixtures(recipe: Path) -> bool:
+    """Tell a recipe for mixtures of stems from one for labelled clips."""
+    try:
+        return "stems" in tomllib.loads(recipe.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(recipe, f"cannot be read: {error}") from error
+
+
+def _needed(option: str, value: T | None, what: Path) -> T:
+    if not value:
+        raise TrainingError(what, f"needs {option}")
+    return value
