@@ -44,7 +44,8 @@ def model_table(folders: Mapping[str, Path]) -> Table:
         except BundleError as error:
             table.add_row(name, "", "", "", Text(f"broken: {error.reason}", "red"))
             continue
-        window_s = manifest.window_samples / manifest.front_end.rate_hz
         labels = ", ".join(manifest.labels)
-        table.add_row(name, manifest.kind, f"{window_s:.2f} s", labels, manifest.description)
+        table.add_row(
+            name, manifest.kind, f"{manifest.window_s:.2f} s", labels, manifest.description
+        )
     return table

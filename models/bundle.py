@@ -83,6 +83,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """Samples at the model's rate that one judgement looks back over."""
         return (self.window_frames - 1) * self.front_end.hop + self.front_end.fft
 
+    @property
+    def window_s(self) -> float:
+        """Seconds that one judgement looks back over."""
+        return self.window_samples / self.front_end.rate_hz
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:

@@ -42,7 +42,10 @@ def architecture(name: str) -> type:
 def _try_out(bundle: Bundle, classifier: Classifier) -> None:
     """Judge silence, twice, so that a net that does not fit its manifest is found here."""
     manifest = bundle.manifest
-    silence = np.tile(manifest.front_end.silence, (manifest.window_frames, 1))
+    silence = [
+        np.tile(front_end.silence, (manifest.window_frames, 1))
+        for front_end in classifier.front_ends
+    ]
     memory = classifier.start()
     try:
         for _ in range(2):
