@@ -81,15 +81,14 @@ class Listener:
 
     def _complete(self, samples: Floats, *, last: bool) -> tuple[Floats, ...]:
         """Resample once for each rate and return the new frames of each front-end."""
-        resampled = {hz: resampler.feed(samples) for hz, resampler in self._resamplers.items()}
-        if not last:
-            return tuple(stream.feed(resampled[one.rate_hz]) for one, stream in self._frame_streams)
-        inside = {hz: resampler.flush() for hz, resampler in self._resamplers.items()}
-        # Zeros complete the frame that the end of the sound cut.
-        rests = [np.zeros(one.hop - 1, np.float32) for one in self._front_ends]
+        new = {hz: resampler.feed(samples) for hz, resampler in self._resamplers.items()}
+        if last:
+            for hz, resampler in self._resamplers.items():
+                new[hz] = np.concatenate((new[hz], resampler.flush()))
+        # At the end zeros complete the frame that it cut.
         return tuple(
-            stream.feed(np.concatenate((resampled[one.rate_hz], inside[one.rate_hz], rest)))
-            for (one, stream), rest in zip(self._frame_streams, rests, strict=True)
+            stream.feed(np.pad(new[one.rate_hz], (0, one.hop - 1)) if last else new[one.rate_hz])
+            for one, stream in self._frame_streams
         )
 
     def _window(self, position: int) -> tuple[int, int]:
