@@ -56,8 +56,9 @@ class Hearing:
 
 def load(config: Config) -> tuple[Bundle, Classifier]:
     """Return the chosen model, tried out; raises `BundleError`."""
-    bundle = find_bundle(config.model.name, model_folders(config))
-    return bundle, load_classifier(bundle, config.model.device)
+    folders = model_folders(config)
+    bundle = find_bundle(config.model.name, folders)
+    return bundle, load_classifier(bundle, config.model.device, folders)
 
 
 def model_folders(config: Config) -> list[Path]:

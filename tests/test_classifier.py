@@ -17,7 +17,7 @@ SHARED = settings(
 
 @pytest.fixture
 def classifier(tone_model: Path) -> Classifier:
-    return load_classifier(read_bundle(tone_model / "tones"))
+    return load_classifier(read_bundle(tone_model / "tones"), folders=[tone_model])
 
 
 def frames(count: int, seed: int) -> np.ndarray:
