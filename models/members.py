@@ -39,8 +39,8 @@ def _check_fit(ensemble: Manifest, member: Manifest) -> None:
         if got != allowed:
             raise _misfit(ensemble, member.name, field, ", ".join(got), ", ".join(allowed))
     if member.multi_label != ensemble.multi_label:
-        got, allowed = member.multi_label, ensemble.multi_label
-        raise _misfit(ensemble, member.name, "multi_label", got, allowed)
+        told = member.multi_label, ensemble.multi_label
+        raise _misfit(ensemble, member.name, "multi_label", *told)
 
 
 def _check_window(ensemble: Manifest, bundles: Sequence[Bundle]) -> None:

@@ -60,7 +60,10 @@ def _manifest(
 def _mean_thresholds(
     field: str, labels: Sequence[str], members: Sequence[Manifest], weights: Sequence[float]
 ) -> tuple[float, ...]:
-    """Return the weighted mean of the members' thresholds, whatever the order of their labels."""
+    """Return the weighted mean of the members' thresholds, whatever the order of their labels.
+
+    Labels and weights that make no sense are left for `find_members` and the manifest to refuse.
+    """
     rows = [dict(zip(member.labels, getattr(member, field), strict=True)) for member in members]
     table = [[row.get(label, 0.0) for label in labels] for row in rows]
     shares = np.array(weights) / (sum(weights) or 1.0)
@@ -68,7 +71,8 @@ def _mean_thresholds(
 
 
 def _accuracy(bundle: Bundle) -> float:
-    got = bundle.manifest.metrics.get("validation", {}).get("accuracy")
+    validation = bundle.manifest.metrics.get("validation")
+    got = validation.get("accuracy") if isinstance(validation, dict) else None
     if not isinstance(got, float) or not 0.0 <= got <= 1.0:
         raise TrainingError(
             bundle.folder,
