@@ -75,7 +75,7 @@ class Frame(Message, frozen=True, kw_only=True):
     reason: Reason
     members: dict[str, str] = field(
         default_factory=dict
-    )  # an ensemble's members and what each decided
+    )  # an ensemble's members and the label that each thinks likeliest
     lat_ms: Latency
     skipped: Count  # late hops left out since the last frame
 

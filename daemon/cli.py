@@ -25,7 +25,6 @@ from instrd.daemon.signals import StopWish, stop_on_signals
 from instrd.daemon.sources import list_devices, scheme_of
 from instrd.daemon.tables import device_table, model_table, verdict_table
 from instrd.models.audiofile import AudioFileError
-from instrd.models.bundle import list_bundles
 from instrd.models.errors import BundleError
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -185,7 +184,7 @@ def devices() -> None:
 def models(config: ConfigFile = None) -> None:
     """List the models that can be chosen."""
     settings = read_config(config) if config else Config()
-    Console().print(model_table(list_bundles(model_folders(settings))))
+    Console().print(model_table(model_folders(settings)))
 
 
 @app.command()

@@ -45,7 +45,7 @@ class Hearing:
             multi_label=manifest.multi_label,
             background=manifest.background,
             rate_hz=manifest.front_end.rate_hz,
-            window_ms=round(1e3 * manifest.window_samples / manifest.front_end.rate_hz, 3),
+            window_ms=round(1e3 * manifest.window_s, 3),
             hop_ms=round(1e3 * self.config.analysis.hop_s, 3),
             thresholds_on=tuple(rule.threshold_on for rule in rules.labels),
             thresholds_off=tuple(rule.threshold_off for rule in rules.labels),
@@ -56,8 +56,9 @@ class Hearing:
 
 def load(config: Config) -> tuple[Bundle, Classifier]:
     """Return the chosen model, tried out; raises `BundleError`."""
-    bundle = find_bundle(config.model.name, model_folders(config))
-    return bundle, load_classifier(bundle, config.model.device)
+    folders = model_folders(config)
+    bundle = find_bundle(config.model.name, folders)
+    return bundle, load_classifier(bundle, config.model.device, folders)
 
 
 def model_folders(config: Config) -> list[Path]:

@@ -1,4 +1,4 @@
-"""From captured hops to frames: level, gate, resampler, front-end."""
+"""From captured hops to frames: level, gate, resamplers, front-ends."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from instrd.daemon.config import Config
 from instrd.daemon.level import Gate, GateState, Level, measure
 from instrd.daemon.resampler import Resampler
-from instrd.models.bundle import Manifest
+from instrd.models.classifier import Classifier
 from instrd.models.frontend import FrameStream
 
 Floats = NDArray[np.float32]
@@ -22,8 +22,8 @@ class Heard:
     samples: int
     level: Level
     gate: GateState
-    frames: Floats
-    """The frames that the hop completed, (frames, width)."""
+    frames: tuple[Floats, ...]
+    """The frames that the hop completed, (frames, width) for each front-end of the model."""
     window: tuple[int, int]
     """First and end position of the sound that the newest judgement looks back over."""
 
@@ -35,17 +35,20 @@ class Heard:
 class Listener:
     """Keeps one source's place between samples and frames; `restart` it at every hole."""
 
-    def __init__(self, rate_hz: int, manifest: Manifest, config: Config) -> None:
+    def __init__(self, rate_hz: int, classifier: Classifier, config: Config) -> None:
         self._rate_hz = rate_hz
         self._gate_levels = config.gate
-        self.adopt(manifest, 0)
+        self.adopt(classifier, 0)
 
-    def adopt(self, manifest: Manifest, position: int) -> None:
-        """Go on from `position` with the front-end of another model."""
-        self._manifest = manifest
+    def adopt(self, classifier: Classifier, position: int) -> None:
+        """Go on from `position` with the front-ends of another model."""
+        manifest = classifier.manifest
+        self._front_ends = classifier.front_ends
+        self._clocked_by = self._front_ends.index(manifest.front_end)
         self._samples_per_frame = (
             manifest.front_end.hop * self._rate_hz / manifest.front_end.rate_hz
         )
+        self._looks_back = round(manifest.window_s * self._rate_hz)
         self.restart(position)
 
     def restart(self, position: int) -> None:
@@ -58,19 +61,15 @@ class Listener:
             close_dbfs=levels.close_dbfs,
             hold=round(levels.hold_s * self._rate_hz),
         )
-        self._resampler = Resampler(self._rate_hz, self._manifest.front_end.rate_hz)
-        self._frame_stream = FrameStream(self._manifest.front_end)
+        rates_hz = {front_end.rate_hz for front_end in self._front_ends}
+        self._resamplers = {to_hz: Resampler(self._rate_hz, to_hz) for to_hz in rates_hz}
+        self._frame_streams = [(one, FrameStream(one)) for one in self._front_ends]
 
     def feed(self, first: int, samples: Floats, *, last: bool = False) -> Heard:
         """Take the next hop, (n,) at the capture rate; `last`: nothing follows, give up all."""
         level = measure(samples)
-        resampled = self._resampler.feed(samples)
-        if last:
-            # Zeros complete the frame that the end of the sound cut.
-            rest = np.zeros(self._manifest.front_end.hop - 1, np.float32)
-            resampled = np.concatenate((resampled, self._resampler.flush(), rest))
-        frames = self._frame_stream.feed(resampled)
-        self._frames += len(frames)
+        frames = self._complete(samples, last=last)
+        self._frames += len(frames[self._clocked_by])
         return Heard(
             first=first,
             samples=len(samples),
@@ -80,8 +79,18 @@ class Listener:
             window=self._window(first + len(samples)),
         )
 
+    def _complete(self, samples: Floats, *, last: bool) -> tuple[Floats, ...]:
+        """Resample once for each rate and return the new frames of each front-end."""
+        new = {hz: resampler.feed(samples) for hz, resampler in self._resamplers.items()}
+        if last:
+            for hz, resampler in self._resamplers.items():
+                new[hz] = np.concatenate((new[hz], resampler.flush()))
+        # At the end zeros complete the frame that it cut.
+        return tuple(
+            stream.feed(np.pad(new[one.rate_hz], (0, one.hop - 1)) if last else new[one.rate_hz])
+            for one, stream in self._frame_streams
+        )
+
     def _window(self, position: int) -> tuple[int, int]:
         end = min(position, self._start + round(self._frames * self._samples_per_frame))
-        front_end = self._manifest.front_end
-        length = round(self._manifest.window_samples * self._rate_hz / front_end.rate_hz)
-        return max(self._start, end - length), end
+        return max(self._start, end - self._looks_back), end

@@ -10,6 +10,7 @@ from instrd.daemon.level import FLOOR_DBFS, Level
 from instrd.daemon.listener import Heard
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.track import Change
+from instrd.models.classifier import Memory
 
 STATE_EVERY_S = 1.0
 LEVEL_EVERY_S = 0.1
@@ -50,7 +51,7 @@ class Reporter:
     def frame(
         self,
         heard: Heard,
-        p: list[float],
+        memory: Memory,
         judgement: Judgement,
         model: tuple[str, Rules],
         cost: tuple[protocol.Latency, int],
@@ -74,11 +75,12 @@ class Reporter:
             gate=heard.gate,
             model=name,
             labels=tuple(rule.label for rule in rules.labels),
-            p=_rounded(p),
+            p=_rounded(memory.judged.tolist()),
             p_smooth=_rounded(judgement.p_smooth.tolist()),
             active=judgement.active,
             decision=judgement.decision,
             reason=_reason(heard.level, judgement),
+            members=dict(memory.votes),
             lat_ms=cost[0],
             skipped=cost[1],
         )

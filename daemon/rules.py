@@ -17,8 +17,6 @@ def rules_for(config: Config, manifest: Manifest, rate_hz: int) -> Rules:
     check_labels("thresholds", config.thresholds, manifest)
     times, front_end = config.decision, manifest.front_end
     model_to_source = rate_hz / front_end.rate_hz
-    # A causal net needs one full frame; a net that judges a window, half of it.
-    evidence = front_end.fft if manifest.kind == "causal" else manifest.window_samples // 2
     return Rules(
         labels=tuple(
             Rule(
@@ -36,8 +34,16 @@ def rules_for(config: Config, manifest: Manifest, rate_hz: int) -> Rules:
         ),
         margin=0.0 if manifest.multi_label else times.margin,
         smoothing=times.smoothing_s * rate_hz,
-        warm_up=round(evidence * model_to_source),
+        warm_up=round(_evidence(manifest) * model_to_source),
     )
+
+
+def _evidence(manifest: Manifest) -> int:
+    """Return the samples at the model's rate that it must have heard before it may name."""
+    if manifest.warm_up_frames is not None:
+        return manifest.warm_up_frames * manifest.front_end.hop
+    # A causal net needs one full frame; one that judges a window, half of it.
+    return manifest.front_end.fft if manifest.kind == "causal" else manifest.window_samples // 2
 
 
 def check_labels(key: str, labels: Collection[str], manifest: Manifest) -> None:

@@ -5,9 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from instrd.clients import protocol
 from instrd.clients.protocol import AnyMessage, EndReason
 from instrd.daemon.config import Config
@@ -18,9 +15,8 @@ from instrd.daemon.ring import Hop
 from instrd.daemon.rules import rules_for
 from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.track import Change
-from instrd.models.classifier import Classifier
+from instrd.models.classifier import Classifier, Frames
 
-Floats = NDArray[np.float32]
 REMEMBERED = 600
 """Frames over which latency and computing time are summed up."""
 
@@ -59,7 +55,7 @@ class Stream:
         self._classifier = classifier
         self._now_us = now_us
         self._rules = rules_for(config, classifier.manifest, place.rate_hz)
-        self._listener = Listener(place.rate_hz, classifier.manifest, config)
+        self._listener = Listener(place.rate_hz, classifier, config)
         self._decision = Decision(self._rules)
         self._reporter = Reporter(place, numbers)
         self._heard: Heard | None = None
@@ -67,8 +63,8 @@ class Stream:
         self._wait_ms = self._features_ms = 0.0
         self.memory = classifier.start()
 
-    def listen(self, hop: Hop) -> Floats:
-        """Return the frames that the hop completes, (frames, width)."""
+    def listen(self, hop: Hop) -> Frames:
+        """Return the frames that the hop completes."""
         began = time.perf_counter()
         last = len(hop.samples) < self.hop
         end = hop.first + len(hop.samples)
@@ -78,17 +74,17 @@ class Stream:
         self.position = end
         return self._heard.frames
 
-    def judge(self, p: Floats, infer_ms: float) -> Iterator[AnyMessage]:
-        """Say what the hop just listened to comes to; `p` is (labels,)."""
+    def judge(self, infer_ms: float) -> Iterator[AnyMessage]:
+        """Say what the hop just listened to comes to; the classifier has judged it."""
         heard = self._heard
         assert heard is not None, "judge follows listen"
         self._count(heard)
-        judgement = self._decision.feed(p, heard.gate, heard.end, heard.samples)
+        judgement = self._decision.feed(self.memory.judged, heard.gate, heard.end, heard.samples)
         latency = self._latency(heard, infer_ms)
         model = (self._classifier.manifest.name, self._rules)
         cost = latency, self._skipped
         self._skipped = 0
-        yield self._reporter.frame(heard, p.tolist(), judgement, model, cost)
+        yield self._reporter.frame(heard, self.memory, judgement, model, cost)
         yield from self._reporter.events(judgement.changes, self._rules)
         yield from self._reporter.due_state(self._decision, heard)
         yield from self._reporter.level(heard)
@@ -113,7 +109,7 @@ class Stream:
         rules = rules_for(config, classifier.manifest, self.place.rate_hz)
         yield from self._events(self._decision.end(self.position, "model_changed"))
         self._classifier, self._rules = classifier, rules
-        self._listener.adopt(classifier.manifest, self.position)
+        self._listener.adopt(classifier, self.position)
         self._decision = Decision(rules, self.position)
         self.memory = classifier.start()
         yield self._reporter.state(self._decision, self._heard)
@@ -151,7 +147,7 @@ def advance(classifier: Classifier, turns: Sequence[tuple[Stream, Hop]]) -> Iter
     """Analyse one hop of each of some streams, all in one batch."""
     frames = [stream.listen(hop) for stream, hop in turns]
     began = time.perf_counter()
-    judged = classifier.feed(frames, [stream.memory for stream, _ in turns])
+    classifier.feed(frames, [stream.memory for stream, _ in turns])
     infer_ms = (time.perf_counter() - began) * 1e3 / len(turns)
-    for (stream, _), p in zip(turns, judged, strict=True):
-        yield from stream.judge(p, infer_ms)
+    for stream, _ in turns:
+        yield from stream.judge(infer_ms)

@@ -1,6 +1,6 @@
 """Tables for people at a terminal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.table import Column, Table
@@ -8,8 +8,9 @@ from rich.text import Text
 
 from instrd.daemon.classify import Verdict
 from instrd.daemon.sources import Device
-from instrd.models.bundle import read_bundle
+from instrd.models.bundle import Manifest, list_bundles, read_bundle
 from instrd.models.errors import BundleError
+from instrd.models.members import find_members
 
 STRONGEST = 3
 """Labels whose probability a table shows."""
@@ -36,15 +37,23 @@ def device_table(devices: Iterable[Device]) -> Table:
     return table
 
 
-def model_table(folders: Mapping[str, Path]) -> Table:
+def model_table(folders: Sequence[Path]) -> Table:
+    """Return every bundle in `folders` and of those that came along, broken ones too."""
     table = Table("name", "kind", "looks back", "labels", "what it is")
-    for name, folder in folders.items():
+    for name, folder in list_bundles(folders).items():
         try:
             manifest = read_bundle(folder).manifest
+            find_members(manifest, folders)
         except BundleError as error:
             table.add_row(name, "", "", "", Text(f"broken: {error.reason}", "red"))
             continue
-        window_s = manifest.window_samples / manifest.front_end.rate_hz
         labels = ", ".join(manifest.labels)
-        table.add_row(name, manifest.kind, f"{window_s:.2f} s", labels, manifest.description)
+        table.add_row(
+            name, _kind(manifest), f"{manifest.window_s:.2f} s", labels, manifest.description
+        )
     return table
+
+
+def _kind(manifest: Manifest) -> str:
+    names = ", ".join(member.name for member in manifest.members)
+    return f"{manifest.kind} ({manifest.vote}) of {names}" if names else manifest.kind

@@ -19,6 +19,7 @@ BUNDLED = Path(__file__).parent / "bundles"
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
 Label = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
+Vote = Literal["majority", "mean", "weighted"]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
@@ -30,14 +31,25 @@ class Credit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credit: str = ""
 
 
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bundle that an ensemble is made of."""
+
+    name: Label
+    sha256: str
+    """Of its manifest, and through it of every file."""
+    weight: Annotated[float, Meta(ge=0.0)] = 1.0
+    """Its say in a weighted vote."""
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a bundle holds, how to serve it, how good it is and what it was made from."""
 
     format: Literal[1] = 1
     name: Label
     description: str = ""
-    kind: Literal["causal", "window"]
-    """A causal net keeps state and judges every frame; a window net judges the newest window."""
+    kind: Literal["causal", "window", "ensemble"]
+    """A causal net keeps state and judges every frame; a window net judges the newest window;
+    an ensemble has no net: it joins what other bundles say."""
     architecture: str
     """The net's key in the registry, for serving by torch."""
     network: dict[str, Any] = {}
@@ -49,7 +61,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """True: one sigmoid a label. False: one softmax over all."""
     front_end: FrontEnd
     window_frames: Annotated[int, Meta(gt=0)]
-    """Frames that one judgement looks back over."""
+    """Frames that one judgement looks back over; of an ensemble, those of the member that looks
+    back longest, whose front-end it names."""
+    warm_up_frames: Annotated[int, Meta(ge=0)] | None = None
+    """Frames after a (re)start before which nothing is named; None: as many as the kind needs."""
     onset_lag_frames: Annotated[int, Meta(ge=0)] = 0
     """Frames between the start of a sound and the judgement that first shows it."""
     temperature: tuple[float, ...]
@@ -57,6 +72,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     bias: tuple[float, ...]
     threshold_on: tuple[Probability, ...]
     threshold_off: tuple[Probability, ...]
+    members: tuple[Member, ...] = ()
+    """Of an ensemble: what it is made of."""
+    vote: Vote | None = None
+    """How an ensemble joins its members' probabilities; a majority counts likeliest labels."""
     metrics: dict[str, Any] = {}
     recipe: dict[str, Any] = {}
     licence: str = "MIT"
@@ -77,11 +96,26 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("temperature must be above 0")
         if any(off > on for on, off in zip(self.threshold_on, self.threshold_off, strict=True)):
             raise ValueError("threshold_off must not be above threshold_on")
+        self._check_members()
 
     @property
     def window_samples(self) -> int:
         """Samples at the model's rate that one judgement looks back over."""
         return (self.window_frames - 1) * self.front_end.hop + self.front_end.fft
+
+    @property
+    def window_s(self) -> float:
+        """Seconds that one judgement looks back over."""
+        return self.window_samples / self.front_end.rate_hz
+
+    def _check_members(self) -> None:
+        is_ensemble = self.kind == "ensemble"
+        if is_ensemble != bool(self.members) or is_ensemble != (self.vote is not None):
+            raise ValueError("an ensemble has members and a vote, no other kind has them")
+        if len({member.name for member in self.members}) != len(self.members):
+            raise ValueError("members must be named once each")
+        if self.vote == "weighted" and not any(member.weight for member in self.members):
+            raise ValueError("a weighted vote needs a member whose weight is above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +146,7 @@ def read_bundle(folder: Path) -> Bundle:
         manifest = msgspec.json.decode(content, type=Manifest)
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(folder, f"{MANIFEST}: {error}") from error
-    if ONNX not in manifest.files:
+    if ONNX not in manifest.files and manifest.kind != "ensemble":
         raise BundleError(folder, f"{MANIFEST} lists no {ONNX}")
     for name, expected in manifest.files.items():
         _check_file(folder, name, expected)

@@ -1,18 +1,21 @@
 """From new frames to calibrated probabilities, for any number of streams at once."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instrd.models.bundle import Manifest
+from instrd.models.frontend import FrontEnd
 from instrd.models.net import Net
 from instrd.models.ring import MirroredRing
 
 Floats = NDArray[np.float32]
+Frames = Sequence[Floats]
+"""One stream's new frames, (T, width) for each of the classifier's front-ends."""
 
 
 @dataclass(slots=True)
@@ -22,6 +25,8 @@ class Memory:
     kept: Any
     judged: Floats
     """The newest probabilities, (labels,); zeros before the first frame."""
+    votes: Mapping[str, str] = field(default_factory=dict)
+    """Of an ensemble: each member that has judged and the label it thinks likeliest."""
 
 
 class Classifier(Protocol):
@@ -31,11 +36,15 @@ class Classifier(Protocol):
     def manifest(self) -> Manifest:
         """What this model is."""
 
+    @property
+    def front_ends(self) -> tuple[FrontEnd, ...]:
+        """The kinds of frames that it takes, each once."""
+
     def start(self) -> Memory:
         """Return the memory of a stream that begins now, after silence."""
 
-    def feed(self, frames: Sequence[Floats], memories: Sequence[Memory]) -> list[Floats]:
-        """Take the new frames (T, width) of each stream and return its probabilities (labels,).
+    def feed(self, frames: Sequence[Frames], memories: Sequence[Memory]) -> list[Floats]:
+        """Take the new frames of each stream and return its probabilities (labels,).
 
         T may differ between streams; a stream with no new frame keeps its judgement.
         """
@@ -46,6 +55,7 @@ class CausalClassifier:
 
     def __init__(self, manifest: Manifest, net: Net) -> None:
         self.manifest = manifest
+        self.front_ends = (manifest.front_end,)
         self._net = net
         self._calibration = Calibration(manifest)
 
@@ -53,13 +63,13 @@ class CausalClassifier:
         kept = np.zeros(self._net.state_size, np.float32)
         return Memory(kept, np.zeros(len(self.manifest.labels), np.float32))
 
-    def feed(self, frames: Sequence[Floats], memories: Sequence[Memory]) -> list[Floats]:
+    def feed(self, frames: Sequence[Frames], memories: Sequence[Memory]) -> list[Floats]:
         streams_by_length: dict[int, list[int]] = defaultdict(list)
-        for stream, new in enumerate(frames):
+        for stream, (new,) in enumerate(frames):
             if len(new):
                 streams_by_length[len(new)].append(stream)
         for streams in streams_by_length.values():
-            self._advance([frames[s] for s in streams], [memories[s] for s in streams])
+            self._advance([frames[s][0] for s in streams], [memories[s] for s in streams])
         return [memory.judged for memory in memories]
 
     def _advance(self, frames: list[Floats], memories: list[Memory]) -> None:
@@ -74,6 +84,7 @@ class WindowClassifier:
 
     def __init__(self, manifest: Manifest, net: Net) -> None:
         self.manifest = manifest
+        self.front_ends = (manifest.front_end,)
         self._net = net
         self._calibration = Calibration(manifest)
         self._silence = manifest.front_end.silence
@@ -84,10 +95,10 @@ class WindowClassifier:
         ring.push(np.tile(self._silence, (window, 1)))
         return Memory(ring, np.zeros(len(self.manifest.labels), np.float32))
 
-    def feed(self, frames: Sequence[Floats], memories: Sequence[Memory]) -> list[Floats]:
+    def feed(self, frames: Sequence[Frames], memories: Sequence[Memory]) -> list[Floats]:
         window = self.manifest.window_frames
         changed = []
-        for new, memory in zip(frames, memories, strict=True):
+        for (new,), memory in zip(frames, memories, strict=True):
             if len(new):
                 memory.kept.push(new[-window:])
                 changed.append(memory)

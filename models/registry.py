@@ -1,14 +1,17 @@
 """Which kinds of model can be served, and by what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from instrd.models.bundle import Bundle, Manifest
 from instrd.models.classifier import CausalClassifier, Classifier, WindowClassifier
+from instrd.models.ensemble import EnsembleClassifier
 from instrd.models.errors import BundleError
+from instrd.models.members import find_members
 from instrd.models.net import Net, OnnxNet
 
 Device = Literal["cpu", "cuda"]
@@ -29,8 +32,16 @@ ARCHITECTURES: dict[str, str] = {
 """Manifest.architecture -> the torch module that a GPU serves and training trains."""
 
 
-def load_classifier(bundle: Bundle, device: Device = "cpu") -> Classifier:
-    """Return a bundle's classifier, ready to judge; raises `BundleError`."""
+def load_classifier(
+    bundle: Bundle, device: Device = "cpu", folders: Iterable[Path] = ()
+) -> Classifier:
+    """Return a bundle's classifier, ready to judge; raises `BundleError`.
+
+    An ensemble's members are looked for in `folders`, else among those that came along.
+    """
+    if bundle.manifest.kind == "ensemble":
+        members = [load_classifier(m, device) for m in find_members(bundle.manifest, folders)]
+        return EnsembleClassifier(bundle.manifest, members)
     net: Net = OnnxNet(bundle) if device == "cpu" else _torch_net(bundle)
     classifier = KINDS[bundle.manifest.kind](bundle.manifest, net)
     _try_out(bundle, classifier)
@@ -51,7 +62,7 @@ def _try_out(bundle: Bundle, classifier: Classifier) -> None:
     memory = classifier.start()
     try:
         for _ in range(2):
-            (judged,) = classifier.feed([silence], [memory])
+            (judged,) = classifier.feed([[silence]], [memory])
     except Exception as error:
         # A runtime's own errors share no type; whatever it is, this net cannot be served.
         raise BundleError(bundle.folder, f"its net does not fit its manifest: {error}") from error

@@ -6,16 +6,20 @@ import pytest
 import soundfile
 from service_rig import Rig
 from sounds import two_tones
-from tone_bundle import tone_bundle
+from tone_bundle import tone_bundle, tone_ensemble
 
 from instrd.daemon.config import Config, ModelChoice
 
 
-@pytest.fixture(params=["causal", "window"])
+@pytest.fixture(params=["causal", "window", "ensemble"])
 def tone_model(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Return a folder that holds a bundle named `tones`, once of each kind."""
-    tone_bundle(tmp_path / "bundles" / "tones", request.param)
-    return tmp_path / "bundles"
+    folder = tmp_path / "bundles"
+    if request.param == "ensemble":
+        tone_ensemble(folder / "tones")
+    else:
+        tone_bundle(folder / "tones", request.param)
+    return folder
 
 
 @pytest.fixture

@@ -56,10 +56,10 @@ def test_a_stream_cut_into_hops_is_judged_like_the_whole(base: Bundle) -> None:
     classifier = load_classifier(base)
     random = np.random.default_rng(7)
     clip = random.uniform(-60, 20, (120, base.manifest.front_end.width)).astype(np.float32)
-    (whole,) = classifier.feed([clip], [classifier.start()])
+    (whole,) = classifier.feed([[clip]], [classifier.start()])
     memory = classifier.start()
     for hop in np.split(clip, [1, 5, 6, 40, 77]):
-        (streamed,) = classifier.feed([hop], [memory])
+        (streamed,) = classifier.feed([[hop]], [memory])
     np.testing.assert_allclose(streamed, whole, atol=1e-4)
 
 

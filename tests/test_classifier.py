@@ -17,7 +17,7 @@ SHARED = settings(
 
 @pytest.fixture
 def classifier(tone_model: Path) -> Classifier:
-    return load_classifier(read_bundle(tone_model / "tones"))
+    return load_classifier(read_bundle(tone_model / "tones"), folders=[tone_model])
 
 
 def frames(count: int, seed: int) -> np.ndarray:
@@ -31,17 +31,17 @@ def test_a_stream_cut_anywhere_is_judged_like_the_whole(
     classifier: Classifier, cuts: list[int]
 ) -> None:
     clip = frames(60, seed=2)
-    (whole,) = classifier.feed([clip], [classifier.start()])
+    (whole,) = classifier.feed([[clip]], [classifier.start()])
     memory = classifier.start()
     for piece in np.split(clip, sorted(cuts)):
-        (streamed,) = classifier.feed([piece], [memory])
+        (streamed,) = classifier.feed([[piece]], [memory])
     np.testing.assert_allclose(streamed, whole, atol=1e-5)
 
 
 def test_a_batch_of_streams_is_judged_like_each_alone(classifier: Classifier) -> None:
     clips = [frames(length, seed) for seed, length in enumerate((5, 7, 5, 0, 1))]
-    alone = [classifier.feed([clip], [classifier.start()])[0] for clip in clips]
-    together = classifier.feed(clips, [classifier.start() for _ in clips])
+    alone = [classifier.feed([[clip]], [classifier.start()])[0] for clip in clips]
+    together = classifier.feed([[clip] for clip in clips], [classifier.start() for _ in clips])
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
@@ -49,15 +49,15 @@ def test_streams_do_not_hear_each_other(classifier: Classifier) -> None:
     quiet, loud = classifier.start(), classifier.start()
     nothing = np.full((WINDOW_FRAMES, FRONT_END.width), -100.0, np.float32)
     for _ in range(3):
-        judged = classifier.feed([nothing, nothing + 130.0], [quiet, loud])
+        judged = classifier.feed([[nothing], [nothing + 130.0]], [quiet, loud])
     assert judged[0].max() < 0.01
     assert judged[1].min() > 0.99
 
 
 def test_a_stream_without_a_new_frame_keeps_its_judgement(classifier: Classifier) -> None:
     memory = classifier.start()
-    (before,) = classifier.feed([frames(30, 3)], [memory])
-    (after,) = classifier.feed([frames(0, 0)], [memory])
+    (before,) = classifier.feed([[frames(30, 3)]], [memory])
+    (after,) = classifier.feed([[frames(0, 0)]], [memory])
     np.testing.assert_array_equal(before, after)
 
 
@@ -66,9 +66,9 @@ def test_a_window_net_judges_a_short_clip_as_silence_and_then_the_clip(tmp_path:
     classifier = load_classifier(read_bundle(tmp_path / "tones"))
     memory = classifier.start()
     clip = frames(4, 5)
-    (short,) = classifier.feed([clip], [memory])
+    (short,) = classifier.feed([[clip]], [memory])
     filled = np.concatenate([np.tile(FRONT_END.silence, (WINDOW_FRAMES - 4, 1)), clip])
-    (whole,) = classifier.feed([filled], [classifier.start()])
+    (whole,) = classifier.feed([[filled]], [classifier.start()])
     np.testing.assert_allclose(short, whole, atol=1e-6)
 
 

@@ -3,7 +3,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tone_bundle import tone_bundle
 
+from instrd.models.bundle import read_bundle
 from instrd.training.cli import main
 
 
@@ -32,7 +34,10 @@ def test_a_folder_that_is_no_bundle_is_one_sentence_and_exit_code_one(
     assert "manifest.json" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["render", "fit", "export", "evaluate", "perform"])
+@pytest.mark.parametrize(
+    "command",
+    ["render", "fit", "export", "evaluate", "perform", "ensemble", "reproduce", "compare"],
+)
 def test_every_step_of_the_training_is_a_command(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,3 +62,22 @@ def test_perform_says_what_it_lacks_and_leaves_nothing(
     assert run(monkeypatch, *arguments) == 1
     assert "has no groove" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_the_command_writes_an_ensemble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    members = [tone_bundle(tmp_path / name).folder for name in ("one", "two")]
+    both = tmp_path / "both"
+    assert run(monkeypatch, "ensemble", both, *members, "--vote", "majority") == 0
+    bundle = read_bundle(both)
+    assert bundle.manifest.vote == "majority"
+    assert bundle.sha256 in capsys.readouterr().out
+
+
+def test_a_weighted_ensemble_of_members_without_a_figure_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tone_bundle(tmp_path / "one")
+    assert run(monkeypatch, "ensemble", tmp_path / "both", tmp_path / "one") == 1
+    assert "member one: got validation accuracy None" in capsys.readouterr().err

@@ -7,9 +7,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from instrd.models.bundle import ONNX, Bundle, Manifest, write_bundle
+from instrd.models.bundle import ONNX, Bundle, Manifest, Vote, write_bundle
 from instrd.models.frontend import FrontEnd
 from instrd.models.mel import hz_to_mel
+from instrd.training.ensemble_bundle import write_ensemble
 
 LABELS = ("low", "high")
 TONES_HZ = (440.0, 2000.0)
@@ -42,6 +43,14 @@ def tone_bundle(folder: Path, kind: str = "causal", **changes: Any) -> Bundle:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
     return write_bundle(folder, Manifest(**fields | changes), {ONNX: model.SerializeToString()})
+
+
+def tone_ensemble(folder: Path, vote: Vote = "mean") -> Bundle:
+    """Write the ensemble of a causal and a window bundle, which come to lie beside it."""
+    members = [folder.parent / f"{folder.name}-{kind}" for kind in ("causal", "window")]
+    for member, kind in zip(members, ("causal", "window"), strict=True):
+        tone_bundle(member, kind, metrics={"validation": {"accuracy": 0.5}})
+    return write_ensemble(folder, members, vote)
 
 
 def _weights() -> list[onnx.TensorProto]:

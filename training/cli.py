@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from instrd.models.errors import BundleError
-from instrd.training import audit_command, fit_command, perform_command
+from instrd.training import audit_command, ensemble_command, fit_command, perform_command
 from instrd.training.errors import TrainingError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 audit_command.register(app)
+ensemble_command.register(app)
 fit_command.register(app)
 perform_command.register(app)
 
