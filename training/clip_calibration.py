@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar  # type: ignore[attr-defined]  # scipy is untyped
+from scipy.optimize import minimize_scalar
 from torch import nn
 
 from instrd.training.calibration import threshold_of

@@ -1,6 +1,6 @@
 """How good a one-label bundle is on clips held out from its training, judged as the daemon does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def recipe_of(bundle: Bundle) -> ClipRecipe:
     return msgspec.convert(bundle.manifest.recipe, ClipRecipe)
 
 
-def listen_to(classifier: Classifier, clips: Sequence[Clip]) -> Iterator[Judged]:
+def listen_to(classifier: Classifier, clips: Iterable[Clip]) -> Iterator[Judged]:
     """Judge the pieces of each clip that can be read and is not too quiet."""
     for clip in clips:
         try:
