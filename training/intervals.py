@@ -1,5 +1,6 @@
 """How far an accuracy measured on few clips may be trusted."""
 
+from fractions import Fraction
 from math import comb, sqrt
 
 CHANCE = 0.05
@@ -30,7 +31,7 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """
     n = only_a + only_b
     tail = sum(comb(n, k) for k in range(min(only_a, only_b) + 1))
-    return min(1.0, 2.0 * tail / 2**n)
+    return min(1.0, float(Fraction(2 * tail, 1 << n)))
 
 
 def fewest_that_differ() -> int:
