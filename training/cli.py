@@ -8,11 +8,12 @@ import msgspec
 import typer
 
 from instrd.models.errors import BundleError
-from instrd.training.audit_command import register
+from instrd.training import audit_command, compare_command, reproduce_command
 from instrd.training.errors import TrainingError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-register(app)
+for commands in (audit_command, compare_command, reproduce_command):
+    commands.register(app)
 
 Recipe = Annotated[Path, typer.Argument(help="A recipe, such as training/recipes/base.toml.")]
 Data = Annotated[Path, typer.Option(help="The pool: a folder with manifest.csv.")]

@@ -51,12 +51,13 @@ def _allowed(ceiling: LabelCeiling) -> list[str]:
     if not ceiling.tests:
         return ["The folder holds no test clips."]
     share = percent(ceiling.expected / ceiling.tests)
-    sentences = [
+    perfect = (
         "A perfect learner of the published train table knows every class by its sound and names "
         f"the label that most rows give it. It gets {number(ceiling.expected)} of "
         f"{ceiling.tests} test clips right ({share}) where ties are tossed, {ceiling.worst} where "
         f"all ties go wrong, {ceiling.best} where all go right."
-    ]
+    )
+    sentences = [perfect]
     tied = [row.label for row in ceiling.classes if row.worst < row.best]
     lost = [row.label for row in ceiling.classes if row.tests and row.best == 0]
     if tied:

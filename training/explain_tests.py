@@ -3,7 +3,7 @@
 from collections import Counter
 
 from instrd.training import paper
-from instrd.training.comparison import compare
+from instrd.training.comparison import Comparison, compare
 from instrd.training.intervals import CHANCE, fewest_that_differ, wilson
 from instrd.training.report_sections import Grid, Section, enumerated, number, percent, span
 from instrd.training.reproduction import Reproduction
@@ -15,43 +15,59 @@ _PAIRS: tuple[tuple[Column, Column], ...] = (
     (("paper", "published"), ("ours", "published")),
     (("paper", "corrected"), ("ours", "corrected")),
 )
+_PAIR_HEAD = (
+    "model",
+    "published : corrected, paper's recipe",
+    "published : corrected, our recipe",
+    "paper's recipe : ours, published",
+    "paper's recipe : ours, corrected",
+)
 
 
 def small_test_section(cells: Cells) -> Section | None:
     """Return how wide an interval is at so few clips, and which differences are beyond chance."""
-    if not cells:
+    n = max((cell.n for cell in cells.values()), default=0)
+    if n == 0:
         return None
-    n = max(cell.n for cell in cells.values())
-    low, high = wilson(n / 2, n)
     few = fewest_that_differ()
     own = [
         f"{MODELS[model]} {span(wilson(accuracy * paper.TESTS, paper.TESTS))}"
         for model, accuracy in paper.ACCURACY.items()
     ]
-    rows, beyond = [], 0
-    for model, name in MODELS.items():
-        for a, b in _PAIRS:
-            if (model, a) in cells and (model, b) in cells:
-                # Both lists of trials begin with the same seed.
-                one, other = cells[model, a].results[0], cells[model, b].results[0]
-                found = compare(one, other)
-                beyond += found.differs
-                verdict = "yes" if found.differs else "no"
-                counts = (str(found.only_a), str(found.only_b), f"{found.p:.2g}", verdict)
-                rows.append((name, COLUMNS[a], COLUMNS[b], *counts))
-    sentences = [
-        f"At {n} test clips an accuracy of one half is known to {span((low, high))}. Two nets must "
-        f"differ on {few} clips at least, all in favour of one, that is by {percent(few / n)}, "
-        f"before McNemar's exact test calls it more than chance at {CHANCE:.0%}.",
-        f"The paper's figures, at its {paper.TESTS} clips, mean: {enumerated(own)}.",
-    ]
-    head = ("model", "A", "B", "only A right", "only B right", "p", "beyond chance")
-    if rows:
-        sentences.append(
-            f"Of the {len(rows)} comparisons below, each of the first seed, {beyond} are beyond "
-            f"chance; {number(round(CHANCE * len(rows), 1))} would be, were there no difference."
-        )
-    return Section("The test is small", tuple(sentences), Grid(head, tuple(rows)) if rows else None)
+    at_half = (
+        f"At {n} test clips an accuracy of one half is known to {span(wilson(n / 2, n))}. Two nets "
+        f"must differ on {few} clips at least, all in favour of one, that is by {percent(few / n)}, "
+        f"before McNemar's exact test calls it more than chance at {CHANCE:.0%}."
+    )
+    theirs = f"The paper's figures, at its {paper.TESTS} clips, mean: {enumerated(own)}."
+    found = {
+        model: [_compared(cells, model, *pair) for pair in _PAIRS]
+        for model in MODELS
+        if any((model, column) in cells for column in COLUMNS)
+    }
+    made = [one for row in found.values() for one in row if one is not None]
+    if not made:
+        return Section("The test is small", (at_half, theirs))
+    below = (
+        "Below: clips that the first alone got right : the second alone, in the first seed, and p. "
+        f"Of {len(made)} comparisons {sum(one.differs for one in made)} are beyond chance (*); "
+        f"{number(round(CHANCE * len(made), 1))} would be, were there no difference anywhere."
+    )
+    rows = tuple((MODELS[model], *map(_pair, row)) for model, row in found.items())
+    return Section("The test is small", (at_half, theirs, below), Grid(_PAIR_HEAD, rows))
+
+
+def _compared(cells: Cells, model: str, a: Column, b: Column) -> Comparison | None:
+    if (model, a) not in cells or (model, b) not in cells:
+        return None
+    return compare(cells[model, a].results[0], cells[model, b].results[0])
+
+
+def _pair(found: Comparison | None) -> str:
+    if found is None:
+        return "-"
+    p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.2g}"
+    return f"{found.only_a} : {found.only_b}, {p}{' *' if found.differs else ''}"
 
 
 def leak_section(reproduction: Reproduction, cells: Cells) -> Section:
@@ -60,37 +76,46 @@ def leak_section(reproduction: Reproduction, cells: Cells) -> Section:
     for facts in reproduction.facts:
         tests = sum(parts.get("test", 0) for parts in facts.counts.values())
         sentences.append(
-            f"By their names, {len(facts.leaking)} of {tests} test clips are takes of what is in "
-            f"train under {facts.labels} labels; {facts.doubled} files carry two labels."
+            f"Under {facts.labels} labels {len(facts.leaking)} of {tests} test clips are, by their "
+            f"names, takes of what is in train. Files under two labels: {facts.doubled}."
         )
-    rows, classes = [], Counter[str]()
-    for (model, column), cell in cells.items():
-        leaking = frozenset(reproduction.facts_of(column[1]).leaking)
-        inside, outside = _right(cell, leaking, leaks=True), _right(cell, leaking, leaks=False)
-        if inside[1] and outside[1]:
-            shares = (inside[0] / inside[1], outside[0] / outside[1])
-            gap = f"{100.0 * (shares[0] - shares[1]):+.1f}"
-            rows.append((MODELS[model], COLUMNS[column], *map(percent, shares), gap))
-            classes |= Counter(
-                {a.path: a.label for a in cell.results[0].answers if a.path in leaking}.values()
+    columns = [column for column in COLUMNS if any(key[1] == column for key in cells)]
+    rows, gaps = [], []
+    for model, name in MODELS.items():
+        row = []
+        for column in columns:
+            leaking = frozenset(reproduction.facts_of(column[1]).leaking)
+            shares = (
+                leak_shares(cells[model, column], leaking) if (model, column) in cells else None
             )
-    if rows:
-        higher = sum(row[-1].startswith("+") and row[-1] != "+0.0" for row in rows)
-        kinds = enumerated(f"{count} {label}" for label, count in sorted(classes.items()))
+            row.append(f"{percent(shares[0])} : {percent(shares[1])}" if shares else "-")
+            gaps += [shares[0] - shares[1]] if shares else []
+        if set(row) - {"-"}:
+            rows.append((name, *row))
+    if gaps:
         sentences.append(
-            f"The leaking clips do better than the others in {higher} of {len(rows)} rows below. "
-            f"They are not a fair draw of the classes: {kinds}."
+            "Below: accuracy on the leaking clips : on other clips in the same proportions of "
+            f"classes. The leaking ones do better in {sum(gap > 0 for gap in gaps)} of {len(gaps)} "
+            f"cases, by {100 * sum(gaps) / len(gaps):.1f} points on average."
         )
-    head = ("model", "recipe and labels", "leaking clips", "other clips", "difference, points")
+    head = ("model", *(COLUMNS[column] for column in columns))
     return Section("Takes in train and test", tuple(sentences), Grid(head, tuple(rows)))
 
 
-def _right(cell: Cell, leaking: frozenset[str], *, leaks: bool) -> tuple[int, int]:
-    """Return answers that are right and all answers, of all seeds."""
-    right = n = 0
+def leak_shares(cell: Cell, leaking: frozenset[str]) -> tuple[float, float] | None:
+    """Return the accuracy on leaking clips, and on others weighted to the same classes.
+
+    A class that has clips on one side only is left out; None if no class is left.
+    """
+    right, n = Counter[tuple[str, bool]](), Counter[tuple[str, bool]]()
     for result in cell.results:
         for answer in result.answers:
-            if (answer.path in leaking) == leaks:
-                right += result.named(answer) == answer.label
-                n += 1
-    return right, n
+            key = (answer.label, answer.path in leaking)
+            n[key] += 1
+            right[key] += result.named(answer) == answer.label
+    weights = {label: count for (label, leaks), count in n.items() if leaks and n[label, False]}
+    total = sum(weights.values())
+    if not total:
+        return None
+    others = sum(w * right[label, False] / n[label, False] for label, w in weights.items())
+    return sum(right[label, True] for label in weights) / total, others / total

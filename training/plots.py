@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ SERIES = (("#d55e00", "o"), ("#0072b2", "s"), ("#e69f00", "^"), ("#009e73", "D")
 """Colour and marker of each series, in order."""
 INK, PALE = "#222222", "#dddddd"
 _BLUES = LinearSegmentedColormap.from_list("paper to blue", ["#ffffff", "#0072b2"])
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 8.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
