@@ -36,8 +36,8 @@ def small_test_section(cells: Cells) -> Section | None:
     ]
     at_half = (
         f"At {n} test clips an accuracy of one half is known to {span(wilson(n / 2, n))}. Two nets "
-        f"must differ on {few} clips at least, all in favour of one, that is by {percent(few / n)}, "
-        f"before McNemar's exact test calls it more than chance at {CHANCE:.0%}."
+        f"must differ on {few} clips at least, all in favour of one, that is by "
+        f"{percent(few / n)}, before McNemar's exact test calls it beyond chance at {CHANCE:.0%}."
     )
     theirs = f"The paper's figures, at its {paper.TESTS} clips, mean: {enumerated(own)}."
     found = {

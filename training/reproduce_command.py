@@ -24,6 +24,7 @@ BAD_INPUT, INTERRUPTED = 2, 130
 RECIPES = Path(__file__).parent / "recipes"
 """Ours, and in a folder below them the paper's."""
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+ALL_MODELS = ",".join(ARCHITECTURES)
 
 Data = Annotated[Path, typer.Option(help="The paper's data set, or a folder like it.")]
 Read = Annotated[Literal["published", "corrected", "both"], typer.Option("--labels")]
@@ -39,10 +40,11 @@ def register(app: typer.Typer, fit: Fit | None = None, recipes: Path = RECIPES) 
 
     @app.command("reproduce")
     def command(
+        *,
         data: Data,
         labels: Read = "both",
         seeds: Seeds = 3,
-        models: Models = ",".join(ARCHITECTURES),
+        models: Models = ALL_MODELS,
         run: Run = Path("runs/reproduction"),
         page: Page = Path("report.html"),
         whose: Whose = "both",
