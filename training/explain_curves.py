@@ -100,8 +100,7 @@ def _of_starts(starts: list[Start]) -> str:
     steps = sorted((start.left_in or 0) * start.steps for start in left)
     return (
         f"{len(left)} of {len(starts)} runs leave chance on their train clips, the first in epoch "
-        f"{epochs[0]}, the last in epoch {epochs[-1]}: by the end of an epoch that is "
-        f"{steps[0]} to {steps[-1]} steps in."
+        f"{epochs[0]}, the last in epoch {epochs[-1]}: within {steps[0]} and {steps[-1]} steps."
     )
 
 

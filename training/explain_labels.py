@@ -6,6 +6,9 @@ from instrd.training.report_sections import Grid, Section, enumerated, number, p
 from instrd.training.reproduction import Reproduction
 from instrd.training.summary import MODELS, Cell, Cells
 
+_SHOWN = 0.001
+"""A smaller share is written as less than this."""
+
 
 def label_section(reproduction: Reproduction, cells: Cells) -> Section | None:
     """Return what the published labels allow, and what was measured under them."""
@@ -42,7 +45,10 @@ def label_section(reproduction: Reproduction, cells: Cells) -> Section | None:
 
 
 def _class_row(row: ClassCeiling) -> tuple[str, ...]:
-    taught = ", ".join(f"{label} {percent(share)}" for label, share in row.taught.items())
+    taught = ", ".join(
+        f"{label} {percent(share) if share >= _SHOWN else f'< {percent(_SHOWN)}'}"
+        for label, share in row.taught.items()
+    )
     counts = (str(row.tests), number(row.expected), str(row.worst), str(row.best))
     return (row.label, str(row.files), str(row.unlisted), taught or "nothing", *counts)
 

@@ -37,7 +37,8 @@ def small_test_section(cells: Cells) -> Section | None:
     at_half = (
         f"At {n} test clips an accuracy of one half is known to {span(wilson(n / 2, n))}. Two nets "
         f"must differ on {few} clips at least, all in favour of one, that is by "
-        f"{percent(few / n)}, before McNemar's exact test calls it beyond chance at {CHANCE:.0%}."
+        f"{100 * few / n:.1f} points, before McNemar's exact test calls it beyond chance at "
+        f"{CHANCE:.0%}."
     )
     theirs = f"The paper's figures, at its {paper.TESTS} clips, mean: {enumerated(own)}."
     found = {
@@ -96,7 +97,7 @@ def leak_section(reproduction: Reproduction, cells: Cells) -> Section:
         sentences.append(
             "Below: accuracy on the leaking clips : on other clips in the same proportions of "
             f"classes. The leaking ones do better in {sum(gap > 0 for gap in gaps)} of {len(gaps)} "
-            f"cases, by {100 * sum(gaps) / len(gaps):.1f} points on average."
+            f"cases; the mean difference is {100 * sum(gaps) / len(gaps):+.1f} points."
         )
     head = ("model", *(COLUMNS[column] for column in columns))
     return Section("Takes in train and test", tuple(sentences), Grid(head, tuple(rows)))

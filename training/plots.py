@@ -118,9 +118,9 @@ def accuracies(
         known = [(paper[m], y) for y, m in enumerate(models) if m in paper]
         if known:
             x, y = zip(*known, strict=True)
-            axes.scatter(x, y, marker="|", s=420, color=INK, lw=1.8, label="the paper", zorder=4)
+            axes.plot(x, y, "|", ms=13.0, mew=2.0, color=INK, label="the paper", zorder=4)
         axes.set_yticks(range(len(models)), models)
-        axes.set(xlim=(0.0, 1.0), ylim=(len(models) - 0.5, -0.5))
+        axes.set(xlim=(0.0, 1.015), ylim=(len(models) - 0.5, -0.5))
         axes.set_xlabel("accuracy on the test clips, with 95 % Wilson interval")
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.grid(axis="x", color=PALE, lw=0.5)
