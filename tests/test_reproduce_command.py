@@ -41,10 +41,14 @@ def data(tmp_path: Path) -> Path:
 
 
 class Stopped(MadeUp):
-    """Is interrupted in its third run."""
+    """Is interrupted after so many runs."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
 
     def __call__(self, recipe: ClipRecipe, folder: LabelledFolder, run: Path) -> RunResult:
-        if len(self.fitted) == 2:
+        if len(self.fitted) == self.after:
             raise KeyboardInterrupt
         return super().__call__(recipe, folder, run)
 
@@ -77,10 +81,11 @@ def test_models_labels_and_recipes_can_be_chosen(recipes: Path, data: Path) -> N
     ]
 
 
-def test_interrupted_it_tells_what_there_is(recipes: Path, data: Path) -> None:
-    code, output = run(recipes, Stopped(), "--data", data, "--seeds", 1)
+@pytest.mark.parametrize("after", [0, 2])
+def test_interrupted_it_tells_what_there_is(recipes: Path, data: Path, after: int) -> None:
+    code, output = run(recipes, Stopped(after), "--data", data, "--seeds", 1)
     assert code == 130
-    assert "2 of 20 runs" in output
+    assert f"{after} of 20 runs" in output
     assert (recipes / "out" / "report.html").is_file()
 
 

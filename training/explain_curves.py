@@ -31,8 +31,8 @@ def start_of(trial: Trial, facts: Facts) -> Start | None:
     most = max(parts.get("train", 0) for parts in facts.counts.values()) / max(facts.train_rows, 1)
     chance = 1.0 / len(trial.result.labels) if trial.recipe.fit.balanced else most
     left = (
-        number
-        for number, epoch in enumerate(trial.result.history, start=1)
+        k
+        for k, epoch in enumerate(trial.result.history, start=1)
         if wilson(epoch.train_accuracy * clips, clips)[0] > chance
     )
     return Start(chance, ceil(clips / trial.recipe.fit.batch), next(left, None))

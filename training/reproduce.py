@@ -72,6 +72,7 @@ def reproduce(
     last = {group[-1].folder for group in groups if len(group) > 1}
     reproduction = _before(data, folders, len(plans))
     run.mkdir(parents=True, exist_ok=True)
+    write_reproduction(run, reproduction)
     group_of: dict[tuple[Family, Labels, int], list[Trial]] = defaultdict(list)
     for plan in watch(plans):
         trial = _trial(plan, fit, folders[plan.labels], run)

@@ -13,7 +13,6 @@ from rich.table import Table
 from instrd.training.clip_recipe import Architecture, ClipRecipe, read_clip_recipe
 from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import LabelledFolder, Labels
-from instrd.training.report import write_report
 from instrd.training.report_sections import percent, span
 from instrd.training.reproduce import Fit, Plan, Watch, reproduce
 from instrd.training.reproduction import Reproduction, read_reproduction
@@ -125,6 +124,8 @@ def _watched(run_all: Callable[[Watch], Reproduction]) -> Reproduction:
 
 
 def _tell(reproduction: Reproduction, page: Path) -> None:
+    from instrd.training.report import write_report  # noqa: PLC0415 - loads matplotlib
+
     write_report(reproduction, page)
     Console().print(summary_table(reproduction))
     typer.echo(f"{page}: {reproduction.runs} of {reproduction.planned} runs")
