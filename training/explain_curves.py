@@ -19,6 +19,11 @@ class Start:
     left_in: int | None
     """Counted from 1; None if the run never leaves chance."""
 
+    @property
+    def left_in_steps(self) -> int:
+        """Steps to the end of that epoch."""
+        return (self.left_in or 0) * self.steps
+
 
 def start_of(trial: Trial, facts: Facts) -> Start | None:
     """Return when the train accuracy first lies beyond chance, its whole interval above it.
@@ -96,11 +101,12 @@ def _of_starts(starts: list[Start]) -> str:
     left = [start for start in starts if start.left_in is not None]
     if not left:
         return f"None of the {len(starts)} runs leaves chance on its train clips."
-    epochs = sorted(start.left_in or 0 for start in left)
-    steps = sorted((start.left_in or 0) * start.steps for start in left)
+    first = min(left, key=lambda start: start.left_in or 0)
+    last = max(left, key=lambda start: start.left_in or 0)
     return (
         f"{len(left)} of {len(starts)} runs leave chance on their train clips, the first in epoch "
-        f"{epochs[0]}, the last in epoch {epochs[-1]}: within {steps[0]} and {steps[-1]} steps."
+        f"{first.left_in}, after at most {first.left_in_steps} steps, the last in epoch "
+        f"{last.left_in}, after at most {last.left_in_steps}."
     )
 
 
