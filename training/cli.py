@@ -7,14 +7,28 @@ from typing import Annotated
 import typer
 
 from instrd.models.errors import BundleError
-from instrd.training import audit_command, ensemble_command, fit_command, perform_command
+from instrd.training import (
+    audit_command,
+    compare_command,
+    ensemble_command,
+    fit_command,
+    perform_command,
+    reproduce_command,
+)
 from instrd.training.errors import TrainingError
 
+COMMANDS = (
+    audit_command,
+    compare_command,
+    ensemble_command,
+    fit_command,
+    perform_command,
+    reproduce_command,
+)
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-audit_command.register(app)
-ensemble_command.register(app)
-fit_command.register(app)
-perform_command.register(app)
+for command in COMMANDS:
+    command.register(app)
 
 Recipe = Annotated[Path, typer.Argument(help="A recipe, such as training/recipes/base.toml.")]
 Data = Annotated[Path, typer.Option(help="The pool: a folder with manifest.csv.")]

@@ -52,6 +52,14 @@ class RunResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def accuracy(self) -> float:
         return self.right / len(self.answers) if self.answers else 0.0
 
+    @property
+    def confusion(self) -> list[list[int]]:
+        """How often each true label (row) was named what (column)."""
+        count = {label: [0] * len(self.labels) for label in self.labels}
+        for answer in self.answers:
+            count[answer.label][self.labels.index(self.named(answer))] += 1
+        return list(count.values())
+
     def named(self, answer: Answer) -> str:
         """Return the likeliest label of an answer."""
         return self.labels[max(range(len(self.labels)), key=answer.p.__getitem__)]

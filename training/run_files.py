@@ -12,12 +12,14 @@ from torch import nn
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
 from instrd.training.errors import TrainingError
+from instrd.training.plots import confusion, curves
 from instrd.training.results import RunResult
 
 RECIPE = "recipe.json"
 SPLIT = "split.json"
 WEIGHTS = "weights.safetensors"
 SECONDS = "seconds.txt"
+CURVES, CONFUSION = "curves.png", "confusion.png"
 
 
 class Clock:
@@ -77,3 +79,7 @@ def write_weights(run: Path, net: nn.Module) -> None:
 
 def write_pictures(run: Path, result: RunResult) -> None:
     """Draw the curves and the confusion matrix of a run."""
+    if result.history:
+        (run / CURVES).write_bytes(curves([result], "png"))
+    if result.answers:
+        (run / CONFUSION).write_bytes(confusion(result.labels, result.confusion, "png"))
