@@ -1,6 +1,7 @@
-"""What one live stream costs: instrd beside YAMNet, one after the other in one run.
+"""What one live stream costs: instrd's models and YAMNet, one after the other in one run.
 
     python benchmarks/live_cost.py [--seconds 30] [--rounds 2] [--yamnet yamnet.tflite]
+                                   [--model base cnn ...]
 
 YAMNet is served by LiteRT (pip install ai-edge-litert) in the plainest live loop: every 100 ms
 it judges its newest 0.975 s and publishes JSON by ZeroMQ, as instrd does. Both get the bundled
@@ -111,15 +112,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--yamnet", type=Path, help="YAMNet as TFLite; without it only instrd")
-    parser.add_argument("--model", default="base")
+    parser.add_argument("--model", nargs="+", default=["base"])
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         endpoint = f"ipc://{folder}/out"
         settings = Path(folder) / "settings.toml"
         settings.write_text('[daemon]\ncontrol = "none"\n')
         instrd = [sys.executable, "-c", INSTRD, "run", "--no-dashboard", "--config", str(settings)]
-        instrd += ["--source", str(demo_path()), "--publish", endpoint, "--model", chosen.model]
-        programs = {f"instrd {chosen.model}": instrd}
+        instrd += ["--source", str(demo_path()), "--publish", endpoint]
+        programs = {f"instrd {model}": [*instrd, "--model", model] for model in chosen.model}
         if chosen.yamnet:
             arguments = [str(chosen.yamnet), str(demo_path()), endpoint, str(chosen.seconds)]
             programs["YAMNet, LiteRT"] = [sys.executable, "-c", YAMNET, *arguments]
@@ -127,7 +128,7 @@ def main() -> None:
             for name, program in programs.items():
                 figures = measure(program, endpoint, chosen.seconds)
                 shown = ", ".join(f"{key} {value:.3f}" for key, value in figures.items())
-                print(f"round {number + 1}  {name:16} {shown}", flush=True)
+                print(f"round {number + 1}  {name:18} {shown}", flush=True)
 
 
 if __name__ == "__main__":
