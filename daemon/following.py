@@ -22,6 +22,7 @@ class Following:
     paused: bool = False
     ended: bool = False
     _paused_at: int = 0
+    _excused_hops: int = 0
 
     @property
     def condition(self) -> Condition:
@@ -42,6 +43,10 @@ class Following:
             self._discard(piece)
         else:
             yield piece
+
+    def excuse(self) -> None:
+        """Take all hops that wait now, however late: nothing was slow, the loop was kept busy."""
+        self._excused_hops = self._waiting_hops
 
     def pause(self) -> Iterator[AnyMessage]:
         """Analyse nothing from now on; what sounds ends."""
@@ -67,11 +72,14 @@ class Following:
             yield from self.stream.lose(self._paused_at, passed_over, "paused")
 
     def _catch_up(self) -> None:
-        if self.max_late_hops is None:
-            return
-        waiting = self.capture.ring.counts().pending // self.stream.hop
-        if waiting > self.max_late_hops:
+        if self._excused_hops:
+            self._excused_hops -= 1
+        elif self.max_late_hops is not None and self._waiting_hops > self.max_late_hops:
             self.capture.ring.skip_to_newest(1)
+
+    @property
+    def _waiting_hops(self) -> int:
+        return self.capture.ring.counts().pending // self.stream.hop
 
     def _discard(self, hop: Hop) -> None:
         self.discarded += len(hop.samples)

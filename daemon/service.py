@@ -100,8 +100,13 @@ class Service:
             self._watch(sent)
 
     def change(self, config: Config) -> Iterator[AnyMessage]:
-        """Go on with other thresholds, mask or model between two hops; yield what to tell."""
+        """Go on with other thresholds, mask or model between two hops; yield what to tell.
+
+        Hops that come in while a model is loaded are judged by it, none is skipped.
+        """
         yield from self.hearing.change(config, [f.stream for f in self.followed.values()])
+        for following in self.followed.values():
+            following.excuse()
         yield self.hearing.model_message()
 
     def _introduce(self, names: list[str]) -> None:

@@ -32,7 +32,7 @@ class Played:
         samples: Floats,
         *,
         lost_at: dict[int, int] | None = None,
-        at: dict[int, Callable[[], None]] | None = None,
+        at: dict[int, Callable[[], object]] | None = None,
         error: Exception | None = None,
         endless: bool = False,
     ) -> None:

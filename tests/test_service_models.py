@@ -1,5 +1,7 @@
 """Models change under a running service, and nothing is lost."""
 
+import threading
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
@@ -9,8 +11,14 @@ from sounds import two_tones
 from tone_bundle import tone_ensemble
 
 from instrd.clients.protocol import AnyMessage, Frame, Gap, Heartbeat, Model
+from instrd.daemon import hearing
 from instrd.daemon.config import Config, ModelChoice
 from instrd.daemon.errors import InstrdError
+from instrd.daemon.hearing import load
+from instrd.models.bundle import Bundle
+from instrd.models.classifier import Classifier
+
+HOP = 1600
 
 
 @pytest.fixture
@@ -58,6 +66,34 @@ def test_a_change_of_model_loses_no_hop(folder: Path, before: str, after: str) -
     assert [name for name, _ in groupby(frame.model for frame in frames)] == [before, after]
     assert [frame.s1 for frame in frames] == list(range(1600, len(samples) + 1, 1600))
     assert [m.name for m in rig.messages if isinstance(m, Model)] == [before, after]
+
+
+def test_what_comes_in_while_a_model_is_loaded_is_judged_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = rig_with("both-causal", folder)
+    asked, arrived = threading.Event(), threading.Event()
+
+    def load_slowly(config: Config) -> tuple[Bundle, Classifier]:
+        asked.set()
+        assert arrived.wait(10)
+        return load(config)
+
+    def ask(message: AnyMessage) -> None:
+        if isinstance(message, Heartbeat) and not asked.is_set():
+            account = message.sources["s0"]
+            if account.analysed + account.gated == 2 * HOP:
+                monkeypatch.setattr(hearing, "load", load_slowly)
+                rig.ask("set_model", model="both-window")
+
+    rig.on_message = ask
+    at: dict[int, Callable[[], object]] = {2 * HOP: lambda: asked.wait(10), 9 * HOP: arrived.set}
+    with rig:
+        assert rig.run(Played(two_tones(RATE_HZ)[: 10 * HOP], at=at), lossless=False) == 0
+    rig.check_accounts()
+    frames = [m for m in rig.messages if isinstance(m, Frame)]
+    assert [frame.model for frame in frames[1:9]] == ["both-causal"] + 7 * ["both-window"]
+    assert [frame.s1 for frame in frames[:9]] == list(range(HOP, 9 * HOP + 1, HOP))
 
 
 def test_frames_name_the_votes_of_an_ensemble_and_none_of_a_single_model(folder: Path) -> None:
