@@ -41,7 +41,10 @@ class FrameCache:
 
     def __init__(self, front_end: FrontEnd, folder: Path = CACHE) -> None:
         if front_end.kind == "mfcc":
-            front_end = msgspec.structs.replace(front_end, kind="log_mel", coefficients=1)
+            coefficients = FrontEnd().coefficients  # as in the log-mel of the same bands
+            front_end = msgspec.structs.replace(
+                front_end, kind="log_mel", coefficients=coefficients
+            )
         self.front_end = front_end
         digest = hashlib.sha256(msgspec.json.encode(front_end)).hexdigest()
         self._folder = folder / digest[:16]
