@@ -25,9 +25,10 @@ class MfccLstm(nn.Module):
         layers: int = 2,
         dropout: float = 0.0,
         mean_of_steps: bool = False,
+        relative: bool = False,
     ) -> None:
         super().__init__()
-        self.scaling = Scaling(width)
+        self.scaling = Scaling(width, relative=relative, cepstral=True)
         self.over_time = over == "time"
         self.mean_of_steps = mean_of_steps
         inputs = width if self.over_time else frames

@@ -10,12 +10,14 @@ class Scaling(nn.Module):
     """Standardises each band; `relative` first takes levels relative to the window's loudest.
 
     Relative frames lie within -80..0 dB, so that neither gain nor what lies far below the sound
-    matters. Mean and deviation are measured on training windows (`measure`).
+    matters. Of MFCC (`cepstral`) only the first coefficient tells the level, and the loudest
+    frame's is subtracted. Mean and deviation are measured on training windows (`measure`).
     """
 
-    def __init__(self, width: int, *, relative: bool = False) -> None:
+    def __init__(self, width: int, *, relative: bool = False, cepstral: bool = False) -> None:
         super().__init__()
         self.relative = relative
+        self.cepstral = cepstral
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("deviation", torch.ones(width))
         self.mean: Tensor
@@ -35,5 +37,8 @@ class Scaling(nn.Module):
     def _levels(self, frames: Tensor) -> Tensor:
         if not self.relative:
             return frames
+        if self.cepstral:
+            level, shape = frames[:, :, :1], frames[:, :, 1:]
+            return torch.cat([level - level.amax(dim=1, keepdim=True), shape], dim=2)
         loudest = frames.amax(dim=(1, 2), keepdim=True)
         return (frames - loudest).clamp_min(-_DYNAMICS_DB)

@@ -1,5 +1,6 @@
 """A linear support vector machine over MFCC, as arrays that any runtime can multiply."""
 
+import math
 from itertools import combinations
 from typing import Literal
 
@@ -10,10 +11,13 @@ from torch import Tensor, nn
 class MfccSvm(nn.Module):
     """Standardised features of a window against one hyperplane a label, or a pair of labels.
 
-    The features are all frames, flattened, as in the paper; or each coefficient's mean and
-    deviation over the window and the deviation of its change from frame to frame. One against
-    one, the logits are the decision function of scikit-learn's SVC: the votes of all pairs, and
-    less than a third of a vote for how sure they were.
+    The features are all frames, flattened, as in the paper; or statistics of each coefficient:
+    mean and deviation over the window, the same with frames weighted by their amplitude, and the
+    deviation of the change from frame to frame. The first coefficient, which tells the level, is
+    then taken relative to the loudest frame's. `bands` are those that the MFCC came from.
+
+    One against one, the logits are the decision function of scikit-learn's SVC: the votes of all
+    pairs, and less than a third of a vote for how sure they were.
     """
 
     def __init__(
@@ -22,13 +26,16 @@ class MfccSvm(nn.Module):
         frames: int,
         width: int,
         labels: int,
+        bands: int = 128,
         features: Literal["flatten", "statistics"] = "flatten",
         machines: Literal["one_vs_one", "one_vs_rest"] = "one_vs_one",
     ) -> None:
         super().__init__()
         self.flattened = features == "flatten"
         self.in_pairs = machines == "one_vs_one"
-        inputs = frames * width if self.flattened else 3 * width
+        inputs = frames * width if self.flattened else 5 * width
+        # The first coefficient is the sum of the bands in dB over the root of their number.
+        self.amplitude_exponent = math.log(10.0) / 20.0 / math.sqrt(bands)
         pairs = list(combinations(range(labels), 2))
         planes = len(pairs) if self.in_pairs else labels
         self.register_buffer("feature_mean", torch.zeros(inputs))
@@ -49,9 +56,13 @@ class MfccSvm(nn.Module):
         """Map frames (B, T, width) to features (B, inputs), not yet standardised."""
         if self.flattened:
             return frames.flatten(1)
-        change = frames[:, 1:] - frames[:, :-1]
-        parts = [frames.mean(dim=1), _deviation(frames), _deviation(change)]
-        return torch.cat(parts, dim=1)
+        level = frames[:, :, :1] - frames[:, :, :1].amax(dim=1, keepdim=True)
+        relative = torch.cat([level, frames[:, :, 1:]], dim=2)
+        change = relative[:, 1:] - relative[:, :-1]
+        loud = torch.softmax(level * self.amplitude_exponent, dim=1)
+        even = torch.full_like(loud, 1.0 / frames.shape[1])
+        parts = [*_statistics(relative, even), *_statistics(relative, loud)]
+        return torch.cat([*parts, _statistics(change, even[:, 1:])[1]], dim=1)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map frames (B, T, width) to logits (B, labels)."""
@@ -64,6 +75,8 @@ class MfccSvm(nn.Module):
         return votes + sureness / (3.0 * (sureness.abs() + 1.0))
 
 
-def _deviation(frames: Tensor) -> Tensor:
-    centred = frames - frames.mean(dim=1, keepdim=True)
-    return (centred.square().mean(dim=1) + 1e-6).sqrt()
+def _statistics(frames: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weighted mean and deviation over time, (B, width), weights (B, T, 1)."""
+    mean = (frames * weights).sum(dim=1)
+    spread = ((frames - mean.unsqueeze(1)).square() * weights).sum(dim=1)
+    return mean, (spread + 1e-6).sqrt()
