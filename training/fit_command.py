@@ -30,7 +30,7 @@ Bank = Annotated[
 Run = Annotated[Path | None, typer.Option(help="Its run folder; runs/NAME if not given.")]
 RunFolder = Annotated[Path, typer.Argument(help="The run folder that fit wrote.")]
 BundleFolder = Annotated[Path, typer.Argument(help="The bundle's folder.")]
-Seed = Annotated[int | None, typer.Option(help="In place of the recipe's.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -116,8 +116,10 @@ def _is_of_mixtures(recipe: Path) -> bool:
     """Tell a recipe for mixtures of stems from one for labelled clips."""
     try:
         return "stems" in tomllib.loads(recipe.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrainingError(recipe, f"cannot be read: {error}") from error
+    except OSError as error:
+        raise TrainingError(recipe, f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise TrainingError(recipe, str(error)) from error
 
 
 def _needed(option: str, value: T | None, what: Path) -> T:
