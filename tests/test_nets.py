@@ -124,7 +124,7 @@ def test_a_download_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(ResNet18_Weights, "get_state_dict", fail)
     recipe = miniature.changed(miniature.recipe("resnet18"), network={"weights": "imagenet"})
-    with pytest.raises(TrainingError, match="recipe resnet18: .* downloaded: .*no network"):
+    with pytest.raises(TrainingError, match=r"recipe resnet18: .* downloaded: .*no network"):
         built(recipe, 4)
 
 

@@ -10,7 +10,6 @@ from instrd.training.export import export
 from instrd.training.fit import CHECKPOINT, LOG, fit, trained
 from instrd.training.optimisation import rate_share
 
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

@@ -47,7 +47,7 @@ def chained(
         first = max(start, 0)
         piece = clip[first - start : max(int(end), first) - start].astype(np.float32)
         if len(piece):
-            gain = loudest - float(piece.max()) - rng.uniform(0.0, 10.0)
+            gain = loudest - float(clip.max()) - rng.uniform(0.0, 10.0)
             mix[first : first + len(piece)] += power(piece + np.float32(gain))
     return decibels(mix)
 
