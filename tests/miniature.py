@@ -29,7 +29,7 @@ NETWORKS: dict[Architecture, dict[str, Any]] = {
 
 def recipe(architecture: Architecture = "cnn", **fit: Any) -> ClipRecipe:
     """Return a recipe of few epochs; `fit` changes its [fit]."""
-    chosen: dict[str, Any] = {"epochs": 6, "batch": 8, "rate": 3e-3, **fit}
+    chosen: dict[str, Any] = {"epochs": 6, "batch": 8, "rate": 1e-2, **fit}
     return ClipRecipe(
         name=architecture,
         description="a miniature",
