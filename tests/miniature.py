@@ -8,7 +8,7 @@ import numpy as np
 from labelled_audio import RATE_HZ, Floats, write
 
 from instrd.models.frontend import FrontEnd
-from instrd.training.clip_recipe import Architecture, Augmentation, ClipFit, ClipRecipe, ClipSplit
+from instrd.training.clip_recipe import Architecture, Augmentation, ClipFit, ClipRecipe
 from instrd.training.clip_split import Example
 from instrd.training.labelled_folder import LabelledFolder
 from instrd.training.layouts import read_folder
@@ -19,7 +19,7 @@ LOG_MEL = FrontEnd(rate_hz=RATE_HZ, fft=256, hop=128, bands=16, fmin_hz=50.0, fm
 MFCC = msgspec.structs.replace(LOG_MEL, kind="mfcc", coefficients=8)
 WINDOW_FRAMES = 24
 NETWORKS: dict[Architecture, dict[str, Any]] = {
-    "cnn": {"channels": [4, 8, 8], "hidden": 16, "dropout": 0.0},
+    "cnn": {"channels": [8, 16, 16], "hidden": 32, "dropout": 0.0},
     "lstm": {"over": "time", "hidden": 12, "layers": 2},
     "svm": {"features": "statistics", "machines": "one_vs_rest"},
     "resnet18": {"size": [32, 32]},
@@ -29,7 +29,7 @@ NETWORKS: dict[Architecture, dict[str, Any]] = {
 
 def recipe(architecture: Architecture = "cnn", **fit: Any) -> ClipRecipe:
     """Return a recipe of few epochs; `fit` changes its [fit]."""
-    chosen: dict[str, Any] = {"epochs": 6, "batch": 8, "rate": 1e-2, **fit}
+    chosen: dict[str, Any] = {"epochs": 10, "batch": 8, "rate": 1e-2, **fit}
     return ClipRecipe(
         name=architecture,
         description="a miniature",
@@ -48,8 +48,18 @@ def changed(before: ClipRecipe, **changes: Any) -> ClipRecipe:
 
 
 def write_recipe(path: Path, made: ClipRecipe) -> Path:
-    path.write_bytes(msgspec.toml.encode(made))
+    """Write a recipe file: in TOML, plain values look as they do in JSON."""
+    fields = msgspec.to_builtins(made)
+    lines = [f"{key} = {_json(v)}" for key, v in fields.items() if not isinstance(v, dict)]
+    for name, table in fields.items():
+        if isinstance(table, dict):
+            lines += [f"[{name}]", *(f"{key} = {_json(v)}" for key, v in table.items())]
+    path.write_text("\n".join(lines))
     return path
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def sound(label: str, seed: int, seconds: float = 0.6) -> Floats:
@@ -88,4 +98,3 @@ def examples(folder: LabelledFolder, part: str = "train") -> tuple[Example, ...]
 ALL_AUGMENTATION = Augmentation(
     chain_odds=0.6, gain_db=20.0, tone_odds=0.5, noise_odds=0.5, room_odds=0.5, mask_odds=0.5
 )
-NO_SPLIT = ClipSplit()

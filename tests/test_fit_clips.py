@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 Weights = dict[str, torch.Tensor]
 
 
-class Cut(Exception):
+class CutError(Exception):
     """Somebody has stopped the program."""
 
 
@@ -35,7 +35,7 @@ def stopping_after(epochs: int) -> Any:
     def watch(things: Iterable[Any], what: str, _count: int) -> Iterator[Any]:
         for number, thing in enumerate(things):
             if what == "cnn" and number == epochs:
-                raise Cut
+                raise CutError
             yield thing
 
     return watch
@@ -69,7 +69,7 @@ def test_a_small_net_learns_to_tell_clicks_from_tones(data: LabelledFolder, lear
     result = fit_clips(recipe(), data, learned)
     assert len(result.answers) == 12
     assert result.accuracy > 0.9
-    assert len(result.history) == 6
+    assert len(result.history) == 10
     assert result.history[-1].train_loss < result.history[0].train_loss
     assert result.history[-1].validation_accuracy == pytest.approx(1.0, abs=0.2)
     assert all(sum(answer.p) == pytest.approx(1.0, abs=1e-3) for answer in result.answers)
@@ -98,12 +98,12 @@ def test_a_run_folder_holds_all_that_tells_how_it_went(learned: Path) -> None:
 def test_a_run_that_was_stopped_goes_on_and_ends_with_the_weights_of_one_that_was_not(
     data: LabelledFolder, learned: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(Cut):
+    with pytest.raises(CutError):
         fit_clips(recipe(), data, tmp_path, stopping_after(2))
     assert not (tmp_path / METRICS).exists()
     result = fit_clips(recipe(), data, tmp_path)
     assert equal(weights(tmp_path), weights(learned))
-    assert len(result.history) == 6
+    assert len(result.history) == 10
 
 
 def test_so_does_one_that_keeps_an_average_or_its_best(
@@ -112,7 +112,7 @@ def test_so_does_one_that_keeps_an_average_or_its_best(
     made = recipe(epochs=4, average=0.9, keep_best=True)
     made = changed(made, network={**made.network, "norm": True, "dropout": 0.3})
     fit_clips(made, data, tmp_path / "whole")
-    with pytest.raises(Cut):
+    with pytest.raises(CutError):
         fit_clips(made, data, tmp_path / "cut", stopping_after(3))
     fit_clips(made, data, tmp_path / "cut")
     assert equal(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
@@ -129,7 +129,7 @@ def test_another_recipe_in_the_same_run_folder_is_refused(
 ) -> None:
     with pytest.raises(TrainingError, match="another recipe"):
         fit_clips(recipe(epochs=7), data, learned)
-    with pytest.raises(Cut):
+    with pytest.raises(CutError):
         fit_clips(recipe(), data, tmp_path, stopping_after(1))
     with pytest.raises(TrainingError, match="another recipe"):
         fit_clips(changed(recipe(), seed=9), data, tmp_path)
