@@ -84,9 +84,7 @@ def test_what_was_measured_makes_sense(tmp_path: Path) -> None:
 def test_the_delay_is_how_long_the_net_needs_from_a_sounds_beginning(tmp_path: Path) -> None:
     parts = parts_of(tmp_path, silent_s=0.4)
     windows = windows_of(parts, tmp_path, placement="start")
-    lags = [
-        calibrate_clips(Ear(steps), parts, windows).onset_lag_frames for steps in (1, 6, 11)
-    ]
+    lags = [calibrate_clips(Ear(steps), parts, windows).onset_lag_frames for steps in (1, 6, 11)]
     assert lags[1] - lags[0] == pytest.approx(5, abs=1)
     assert lags[2] - lags[1] == pytest.approx(5, abs=1)
     assert lags[0] <= 2

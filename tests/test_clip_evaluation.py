@@ -27,7 +27,7 @@ def test_a_signal_is_cut_into_whole_pieces_and_a_short_one_is_one() -> None:
 def test_pieces_below_the_gate_are_left_out() -> None:
     signal = np.concatenate([silence(1.0, RATE_HZ), tone(440.0, 1.0, RATE_HZ)])
     assert len(loud_pieces(signal, RATE_HZ, 1.0)) == 1
-    assert loud_pieces(1e-4 * signal, RATE_HZ, None) == []
+    assert loud_pieces(np.float32(1e-4) * signal, RATE_HZ, None) == []
 
 
 @pytest.fixture
@@ -71,13 +71,21 @@ def test_judged_together_pieces_sound_as_judged_alone(bundle: Path) -> None:
 
 
 def test_rows_of_labels_that_were_left_out_are_not_judged(bundle: Path, tmp_path: Path) -> None:
-    tests: list[tuple[str, str, Part]] = [("a.wav", "low", "test"), ("a.wav", "harp", "test"), ("a.wav", "high", "train")]
+    tests: list[tuple[str, str, Part]] = [
+        ("a.wav", "low", "test"),
+        ("a.wav", "harp", "test"),
+        ("a.wav", "high", "train"),
+    ]
     measured = evaluate_clips(bundle, clips(tmp_path, [*TRAINED, *tests]))
     assert measured["clips"]["rows"] == 1
 
 
 def test_clips_that_cannot_be_heard_are_left_out(bundle: Path, tmp_path: Path) -> None:
-    tests: list[tuple[str, str, Part]] = [("a.wav", "low", "test"), ("quiet.wav", "high", "test"), ("b.wav", "high", "test")]
+    tests: list[tuple[str, str, Part]] = [
+        ("a.wav", "low", "test"),
+        ("quiet.wav", "high", "test"),
+        ("b.wav", "high", "test"),
+    ]
     write(tmp_path / "quiet.wav", silence(1.0, RATE_HZ))
     (tmp_path / "b.wav").write_text("no audio")
     measured = evaluate_clips(bundle, clips(tmp_path, [*TRAINED, *tests]))

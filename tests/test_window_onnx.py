@@ -111,5 +111,5 @@ class Forgetful(nn.Module):
 
 
 def test_a_graph_that_answers_differently_is_refused() -> None:
-    with pytest.raises(TrainingError, match="ONNX export: differs by 1, allowed 0.001"):
+    with pytest.raises(TrainingError, match=r"ONNX export: differs by 1, allowed 0\.001"):
         with_weights(Forgetful(), 6, 4)
