@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,25 @@ from sounds import two_tones
 from tone_bundle import tone_bundle, tone_ensemble
 
 from instrd.daemon.config import Config, ModelChoice
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep frames out of the user's caches, in processes that tests start too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        yield
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small batches gain nothing from threads, which wait for each other on a busy machine."""
+    import torch  # noqa: PLC0415 - most tests need none
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=["causal", "window", "ensemble"])

@@ -33,6 +33,9 @@ MFCC = FrontEnd(
     fmax_hz=11_025.0,
     coefficients=20,
 )
+SPECTROGRAM = FrontEnd(
+    kind="spectrogram", rate_hz=22_050, fft=1024, hop=512, fmin_hz=0.0, fmax_hz=11_025.0
+)
 
 
 def noise(samples: int, seed: int = 0) -> np.ndarray:
@@ -93,12 +96,29 @@ def test_mfcc_is_librosas() -> None:
     np.testing.assert_allclose(frames_of(MFCC, signal), expected, atol=tolerance)
 
 
+def test_a_spectrogram_is_librosas() -> None:
+    signal = noise(SPECTROGRAM.hop * 40)
+    stft = librosa.stft(
+        padded(SPECTROGRAM, signal).astype(np.float64),
+        n_fft=SPECTROGRAM.fft,
+        hop_length=SPECTROGRAM.hop,
+        center=False,
+    )
+    expected = librosa.power_to_db(np.abs(stft) ** 2, amin=SPECTROGRAM.floor, top_db=None).T
+    got = frames_of(SPECTROGRAM, signal)
+    assert got.shape == (40, SPECTROGRAM.width) == (40, 513)
+    audible = expected > -60.0  # below, single precision rounds the sum of a frame
+    np.testing.assert_allclose(got[audible], expected[audible], atol=5e-3)
+
+
 @settings(max_examples=30, deadline=None)
-@given(cuts=st.lists(st.integers(0, 8000), max_size=12), mfcc=st.booleans())
+@given(
+    cuts=st.lists(st.integers(0, 8000), max_size=12),
+    front_end=st.sampled_from([SLANEY, MFCC, SPECTROGRAM]),
+)
 def test_frames_of_a_signal_cut_anywhere_are_those_of_the_whole(
-    cuts: list[int], *, mfcc: bool
+    cuts: list[int], *, front_end: FrontEnd
 ) -> None:
-    front_end = MFCC if mfcc else SLANEY
     signal = noise(8000, seed=1)
     stream = FrameStream(front_end)
     pieces = [stream.feed(piece) for piece in np.split(signal, sorted(cuts))]

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,7 @@ from instrd.training.export import export
 from instrd.training.fit import CHECKPOINT, LOG, fit, trained
 from instrd.training.optimisation import rate_share
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small batches gain nothing from threads, which wait for each other on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_cut(tmp_path: Path) -> None:

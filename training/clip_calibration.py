@@ -37,8 +37,10 @@ class ClipCalibration:
 
 def calibrate_clips(net: nn.Module, parts: Parts, windows: Windows) -> ClipCalibration:
     """Measure all of it; every label counts the same, however many clips it has."""
-    if not parts.validation:
-        raise TrainingError("validation clips", "there are none; [split] of the recipe names them")
+    if len({example.label for example in parts.validation}) < 2:
+        raise TrainingError(
+            "validation clips", "got fewer than two classes; [split] of the recipe names them"
+        )
     logits, truth = _judged(net, parts, windows)
     weights = 1.0 / np.bincount(truth, minlength=len(parts.labels))[truth]
     temperature = fit_temperature(logits, truth, weights)
@@ -54,7 +56,9 @@ def calibrate_clips(net: nn.Module, parts: Parts, windows: Windows) -> ClipCalib
         metrics={
             "windows": len(truth),
             "accuracy": float(np.average(right, weights=weights)),
-            "hits": {parts.labels[k]: float(np.mean(p[truth == k, k] >= on[k])) for k in places},
+            "hits": {
+                parts.labels[k]: float(np.mean(p[truth == k, k] >= on[k])) for k in np.unique(truth)
+            },
         },
     )
 

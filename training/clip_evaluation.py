@@ -16,6 +16,7 @@ from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import divide
+from instrd.training.errors import TrainingError
 from instrd.training.evaluation import FOUR
 from instrd.training.export import rounded
 from instrd.training.frame_cache import Watch, unwatched
@@ -48,10 +49,13 @@ def evaluate_clips(
     """Measure a bundle on the test clips of its recipe's split; write that into its manifest."""
     bundle = read_bundle(bundle_folder)
     recipe = recipe_of(bundle)
-    tests = {example.path for example in divide(folder.clips, recipe).test}
-    clips = [clip for clip in folder.clips if clip.path in tests]
+    parts = divide(folder.clips, recipe)
+    tests = {(example.path, parts.labels[example.label]) for example in parts.test}
+    clips = [clip for clip in folder.clips if (clip.path, _name(clip.label, recipe)) in tests]
     classifier = load_classifier(bundle, folders=[bundle_folder.parent])
     judged = list(listen_to(classifier, watch(clips, bundle.manifest.name, len(clips))))
+    if not judged:
+        raise TrainingError(folder.root, "has no test clip that can be heard; see [split]")
     measured: dict[str, Any] = rounded(summary(judged, bundle.manifest, recipe))
     manifest = msgspec.structs.replace(
         bundle.manifest, metrics={**bundle.manifest.metrics, "held_out": measured}
@@ -71,7 +75,12 @@ def recipe_of(bundle: Bundle) -> ClipRecipe:
     if bundle.manifest.members:
         first = bundle.manifest.members[0].name
         bundle = read_bundle(bundle.folder.parent / first)
-    return msgspec.convert(bundle.manifest.recipe, ClipRecipe)
+    try:
+        return msgspec.convert(bundle.manifest.recipe, ClipRecipe)
+    except msgspec.ValidationError as error:
+        raise TrainingError(
+            bundle.folder, f"was not made by a recipe for clips: {error}"
+        ) from error
 
 
 def listen_to(classifier: Classifier, clips: Iterable[Clip]) -> Iterator[Judged]:
@@ -130,11 +139,12 @@ def judge(classifier: Classifier, pieces: Sequence[Floats], rate_hz: int) -> Flo
 def summary(judged: Sequence[Judged], manifest: Manifest, recipe: ClipRecipe) -> dict[str, Any]:
     """Return the scores of each kind of piece over all clips, and accuracies by source."""
     measured: dict[str, Any] = {}
-    for kind in PIECES_S:
+    for kind in _kinds(judged):
         measured[kind] = msgspec.to_builtins(_scores(judged, kind, manifest, recipe))
     measured["by_source"] = {
         source: {
-            kind: rounded(_scores(own, kind, manifest, recipe).accuracy_four) for kind in PIECES_S
+            kind: rounded(_scores(own, kind, manifest, recipe).accuracy_four)
+            for kind in _kinds(own)
         }
         for source in sorted({one.source for one in judged})
         if (own := [one for one in judged if one.source == source and one.label in FOUR])
@@ -142,15 +152,23 @@ def summary(judged: Sequence[Judged], manifest: Manifest, recipe: ClipRecipe) ->
     return measured
 
 
+def _kinds(judged: Sequence[Judged]) -> list[str]:
+    return [kind for kind in PIECES_S if any(kind in one.pieces for one in judged)]
+
+
 def _scores(judged: Sequence[Judged], kind: str, manifest: Manifest, recipe: ClipRecipe) -> Any:
     names = manifest.labels
     have = [one for one in judged if kind in one.pieces]
-    labels = [one.label if one.label in recipe.labels else recipe.other for one in have]
+    labels = [_name(one.label, recipe) for one in have]
     truth = np.repeat(
         [names.index(label) for label in labels], [len(one.pieces[kind]) for one in have]
     )
     four = [label for label in FOUR if label in names]
     return score(np.concatenate([one.pieces[kind] for one in have]), truth, manifest, four)
+
+
+def _name(label: str, recipe: ClipRecipe) -> str:
+    return label if label in recipe.labels else recipe.other
 
 
 def _part(signal: Floats, hop: int, hops: int) -> Floats:

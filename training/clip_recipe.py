@@ -79,7 +79,7 @@ class ClipRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Label
     description: str
-    seed: int
+    seed: Annotated[int, Meta(ge=0)]
     labels: tuple[Label, ...]
     architecture: Architecture
     front_end: FrontEnd

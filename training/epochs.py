@@ -103,7 +103,7 @@ def _train(learner: nn.Module, loop: Loop, task: Task, number: int) -> tuple[flo
     recipe, windows, place = task.recipe, task.windows, task.place
     learner.train()
     totals = torch.zeros(3, device=place.device)
-    batches = list(_batches(windows.epoch(number), recipe.fit.batch))
+    batches = list(_batches(windows.epoch(number), recipe.fit.batch, place.processes))
     half = place.device.type == "cuda" or recipe.fit.bfloat16
     for step, batch in enumerate(batches):
         progress = (number + step / len(batches)) / recipe.fit.epochs
@@ -116,7 +116,8 @@ def _train(learner: nn.Module, loop: Loop, task: Task, number: int) -> tuple[flo
             logits = learner(inputs)
         loss = cross_entropy(logits.float(), truth, label_smoothing=recipe.fit.label_smoothing)
         loop.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        # The mean over processes of these is the mean over the batch, however it is shared out.
+        (loss * (len(truth) * place.processes / len(batch))).backward()
         nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
         loop.optimiser.step()
         if recipe.fit.average:
@@ -145,7 +146,9 @@ def _validated(loop: Loop, task: Task) -> tuple[float | None, float | None]:
             logits.append(net(piece).float().cpu())
     together, truth = torch.cat(logits), torch.from_numpy(labels)
     accuracy = float(np.mean((together.argmax(dim=1) == truth).numpy()))
-    return float(cross_entropy(together, truth)), accuracy
+    measured = torch.tensor([float(cross_entropy(together, truth)), accuracy])
+    loss, accuracy = task.place.as_led(measured.to(task.place.device)).tolist()
+    return loss, accuracy
 
 
 def _kept(loop: Loop, recipe: ClipRecipe) -> dict[str, Tensor]:
@@ -162,10 +165,11 @@ def _has_stalled(history: list[Epoch], patience: int) -> bool:
     return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
-def _batches(draws: list[Draw], size: int) -> Iterator[list[Draw]]:
-    """Cut an epoch into batches; a last one too small for batch norm joins none."""
+def _batches(draws: list[Draw], size: int, processes: int) -> Iterator[list[Draw]]:
+    """Cut an epoch into batches; a last one too small for batch norm or all processes is left."""
+    least = max(min(size, 4), processes)
     for start in range(0, len(draws), size):
-        if len(batch := draws[start : start + size]) >= min(size, 4):
+        if len(batch := draws[start : start + size]) >= least or start == 0:
             yield batch
 
 

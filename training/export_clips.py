@@ -37,7 +37,7 @@ def export_clips(
     readable, _ = cache.fill((clip.path for clip in folder.clips), watch)
     there = set(readable)
     parts = divide([clip for clip in folder.clips if clip.path in there], recipe)
-    net = built(recipe, len(parts.labels))
+    net = built(_untrained(recipe), len(parts.labels))
     try:
         net.load_state_dict(safetensors.torch.load_file(run / WEIGHTS))
     except RuntimeError as error:
@@ -67,6 +67,12 @@ def credits_of(roots: Iterable[Path], paths: Iterable[Path]) -> tuple[Credit, ..
     )
 
 
+def _untrained(recipe: ClipRecipe) -> ClipRecipe:
+    """Return the recipe without the weights to begin with: a trained net needs no download."""
+    own = {key: value for key, value in recipe.network.items() if key != "weights"}
+    return msgspec.structs.replace(recipe, network=own)
+
+
 def _manifest(
     name: str,
     recipe: ClipRecipe,
@@ -74,7 +80,6 @@ def _manifest(
     calibrated: ClipCalibration,
     credited: tuple[Credit, ...],
 ) -> Manifest:
-    own = {key: value for key, value in recipe.network.items() if key != "weights"}
     labels = len(parts.labels)
     return Manifest(
         name=name,
@@ -82,7 +87,7 @@ def _manifest(
         kind="window",
         architecture=recipe.architecture,
         network={
-            **own,
+            **_untrained(recipe).network,
             "frames": recipe.window_frames,
             "width": recipe.front_end.width,
             "labels": labels,

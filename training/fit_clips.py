@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import msgspec
 import numpy as np
@@ -33,6 +34,8 @@ Floats = NDArray[np.float32]
 _MEASURED = 512
 """Training windows from which a net's scaling is measured."""
 _JUDGED_AT_ONCE = 64
+_UNBUILDABLE = (TypeError, ValueError, RuntimeError, AssertionError)
+"""What the layers of a net raise for sizes that do not fit."""
 
 
 def fit_clips(
@@ -68,16 +71,25 @@ def fit_clips(
 
 def built(recipe: ClipRecipe, labels: int) -> nn.Module:
     """Return the recipe's net, untrained."""
+    kind = architecture(recipe.architecture)
+    allowed = get_type_hints(kind.__init__)  # type: ignore[misc]  # of the class itself
+    where = f"recipe {recipe.name}"
     try:
-        net: nn.Module = architecture(recipe.architecture)(
-            frames=recipe.window_frames,
-            width=recipe.front_end.width,
-            labels=labels,
-            **recipe.network,
-        )
-    except (TypeError, ValueError) as error:
-        raise TrainingError(f"recipe {recipe.name}", f"[network]: {error}") from error
+        own = {k: _checked(k, v, allowed.get(k, Any)) for k, v in recipe.network.items()}
+        shape = {"frames": recipe.window_frames, "width": recipe.front_end.width, "labels": labels}
+        net: nn.Module = kind(**shape, **own)
+    except OSError as error:
+        raise TrainingError(where, f"its weights cannot be downloaded: {error}") from error
+    except _UNBUILDABLE as error:
+        raise TrainingError(where, f"[network]: {error}") from error
     return net
+
+
+def _checked(name: str, value: Any, allowed: Any) -> Any:
+    try:
+        return msgspec.convert(value, allowed)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{name}: got {value!r}: {error}") from error
 
 
 def judge(net: nn.Module, windows: Floats) -> NDArray[np.float64]:

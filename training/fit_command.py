@@ -30,7 +30,7 @@ Bank = Annotated[
 Run = Annotated[Path | None, typer.Option(help="Its run folder; runs/NAME if not given.")]
 RunFolder = Annotated[Path, typer.Argument(help="The run folder that fit wrote.")]
 BundleFolder = Annotated[Path, typer.Argument(help="The bundle's folder.")]
-Seed = Annotated[int | None, typer.Option(help="In place of the recipe's.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -64,6 +64,8 @@ def fit(
     if seed is not None:
         chosen = msgspec.structs.replace(chosen, seed=seed)
     result = fit_clips(chosen, _read(_needed("--data", data, recipe), labels), folder, watch)
+    if not _leads():
+        return
     for line in result.left_out:
         typer.echo(f"left out: {line}", err=True)
     typer.echo(
@@ -103,9 +105,11 @@ def evaluate(bundle: BundleFolder, *, data: Data = None) -> None:
 
 def watch(things: Iterable[Any], what: str, count: int) -> Iterable[Any]:
     """Draw a progress bar, in the one process of several that torchrun numbers 0."""
-    if os.environ.get("RANK", "0") != "0":
-        return things
-    return track(things, what, total=count, console=Console(stderr=True))
+    return track(things, what, total=count, console=Console(stderr=True)) if _leads() else things
+
+
+def _leads() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _read(roots: Sequence[Path], labels: Labels) -> LabelledFolder:

@@ -38,12 +38,15 @@ def fit_svm(net: nn.Module, recipe: ClipRecipe, windows: Windows) -> None:
     else:
         machine = LinearSVC(C=recipe.fit.svm_c, random_state=recipe.seed, dual=False)
     machine.fit(standard, truth)
-    # scikit-learn keeps one plane for two labels, which points to the second.
-    sign = -1.0 if net.in_pairs and len(machine.classes_) == 2 else 1.0
+    normals, offsets = machine.coef_, machine.intercept_
+    if len(machine.classes_) == 2:
+        # scikit-learn keeps one plane for two labels, which points to the second.
+        sides = np.array([-1.0] if net.in_pairs else [-1.0, 1.0])
+        normals, offsets = sides[:, None] * normals, sides * offsets
     for name, values in (
         ("feature_mean", scaler.mean_),
         ("feature_deviation", scaler.scale_),
-        ("normals", sign * machine.coef_),
-        ("offsets", sign * machine.intercept_),
+        ("normals", normals),
+        ("offsets", offsets),
     ):
         getattr(net, name).copy_(torch.from_numpy(np.asarray(values, np.float32)))

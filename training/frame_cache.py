@@ -21,10 +21,14 @@ Floats = NDArray[np.float32]
 Watch = Callable[[Iterable[Any], str, int], Iterable[Any]]
 """(things, what is done with them, how many) -> the same things, with a progress bar."""
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "instrd" / "frames"
 _PROCESSES = 2
 _MOST_HELD_BYTES = 1 << 30
 """Frames that stay in memory; what goes beyond is read from disk again."""
+
+
+def cache_folder() -> Path:
+    """Return where frames are kept unless told otherwise: among the user's caches."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "instrd" / "frames"
 
 
 def unwatched(things: Iterable[Any], _what: str, _count: int) -> Iterable[Any]:
@@ -39,7 +43,7 @@ class FrameCache:
     computed anew.
     """
 
-    def __init__(self, front_end: FrontEnd, folder: Path = CACHE) -> None:
+    def __init__(self, front_end: FrontEnd, folder: Path | None = None) -> None:
         if front_end.kind == "mfcc":
             coefficients = FrontEnd().coefficients  # as in the log-mel of the same bands
             front_end = msgspec.structs.replace(
@@ -47,7 +51,7 @@ class FrameCache:
             )
         self.front_end = front_end
         digest = hashlib.sha256(msgspec.json.encode(front_end)).hexdigest()
-        self._folder = folder / digest[:16]
+        self._folder = (folder or cache_folder()) / digest[:16]
         self._held: OrderedDict[Path, NDArray[np.float16]] = OrderedDict()
         self._held_bytes = 0
 
@@ -56,9 +60,12 @@ class FrameCache:
     ) -> tuple[list[Path], list[AudioFileError]]:
         """Compute what is missing; return the clips that have frames, and why others have not."""
         wanted = list(dict.fromkeys(paths))
-        missing = [path for path in wanted if not self._file(path).is_file()]
         self._folder.mkdir(parents=True, exist_ok=True)
         errors: dict[Path, AudioFileError] = {}
+        gone = [path for path in wanted if not path.exists()]  # a link may lead nowhere
+        errors.update({path: AudioFileError(path, "no such file") for path in gone})
+        there = [path for path in wanted if path not in errors]
+        missing = [path for path in there if not self._file(path).is_file()]
         with ProcessPoolExecutor(_PROCESSES) as pool:
             files = map(self._file, missing)
             jobs = pool.map(partial(_compute, self.front_end), missing, files, chunksize=8)
@@ -93,6 +100,8 @@ def _compute(front_end: FrontEnd, path: Path, file: Path) -> str | None:
     except AudioFileError as error:
         return error.reason
     resampled = resample(signal, rate_hz, front_end.rate_hz)
+    if not len(resampled):
+        return f"too short: no sample is left of it at {front_end.rate_hz} Hz"
     # Zeros complete the last frame, and the only one of a sound shorter than that.
     frames = frames_of(front_end, np.pad(resampled, (0, front_end.hop - 1)))
     unfinished = file.with_suffix(f".{os.getpid()}")

@@ -47,13 +47,13 @@ def chained(
         first = max(start, 0)
         piece = clip[first - start : max(int(end), first) - start].astype(np.float32)
         if len(piece):
-            gain = loudest - float(piece.max()) - rng.uniform(0.0, 10.0)
+            gain = loudest - float(clip.max()) - rng.uniform(0.0, 10.0)
             mix[first : first + len(piece)] += power(piece + np.float32(gain))
     return decibels(mix)
 
 
 def in_a_room(window: Floats, hop_s: float, rng: np.random.Generator) -> Floats:
-    """Return the window with a tail that falls by 60 dB in 0.1 to 1.3 s, shorter in the treble."""
+    """Return the window with a tail that falls by 60 dB in 0.1 to 1.3 s, in all bands alike."""
     reverberation_s = np.exp(rng.uniform(np.log(0.1), np.log(1.3)))
     kept = 10.0 ** (-6.0 * hop_s / reverberation_s)
     wet = 10.0 ** (rng.uniform(-25.0, -3.0) / 10.0)

@@ -83,10 +83,10 @@ def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:
         for label, ways in folder.spellings.items():
             spellings[label].update(ways)
     return LabelledFolder(
-        Path(os.path.commonpath([folder.root.resolve() for folder in folders])),
+        Path(os.path.commonpath([folder.root.absolute() for folder in folders])),
         folders[0].layout,
         tuple(
-            replace(clip, path=clip.path.resolve()) for folder in folders for clip in folder.clips
+            replace(clip, path=clip.path.absolute()) for folder in folders for clip in folder.clips
         ),
         tuple(sorted({label for folder in folders for label in folder.classes})),
         {label: tuple(sorted(ways)) for label, ways in sorted(spellings.items())},

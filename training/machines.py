@@ -39,6 +39,12 @@ class Place:
             distributed.all_reduce(values)
         return values
 
+    def as_led(self, values: Tensor) -> Tensor:
+        """Return the leading process's tensor, so that all decide alike by it."""
+        if self.processes > 1:
+            distributed.broadcast(values, src=0)
+        return values
+
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.processes > 1:

@@ -137,7 +137,9 @@ def judge(stems: list[Floats], hop: int, mixing: Mixing) -> tuple[Floats, Floats
 
 
 def band_centres_hz(front_end: FrontEnd) -> NDArray[np.float64]:
-    """Return the centre of each mel band, (bands,)."""
+    """Return the centre of each band of a frame, (bands,)."""
+    if front_end.kind == "spectrogram":
+        return np.fft.rfftfreq(front_end.fft, 1.0 / front_end.rate_hz).astype(np.float64)
     ends = hz_to_mel(np.array([front_end.fmin_hz, front_end.fmax_hz]), front_end.scale)
     corners = mel_to_hz(np.linspace(ends[0], ends[1], front_end.bands + 2), front_end.scale)
     return corners[1:-1]

@@ -42,9 +42,9 @@ def score(probabilities: Floats, truth: Indices, manifest: Manifest, four: Seque
     labels = manifest.labels
     likeliest = probabilities.argmax(axis=1)
     right = likeliest == truth
-    columns = np.array([labels.index(label) for label in four])
+    columns = np.array([labels.index(label) for label in four], np.int_)
     of_four = np.isin(truth, columns)
-    masked = columns[probabilities[of_four][:, columns].argmax(axis=1)]
+    masked = columns[probabilities[of_four][:, columns].argmax(axis=1)] if four else truth[of_four]
     right_four = masked == truth[of_four]
     on = probabilities >= np.asarray(manifest.threshold_on)
     own = np.arange(len(labels)) == truth[:, None]

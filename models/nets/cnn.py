@@ -45,6 +45,9 @@ class SpectrogramCnn(nn.Module):
         self.stages = nn.Sequential(*stages)
         time, bands = (side >> len(channels) for side in self.size or (frames, width))
         flat = inputs * bands * (1 if mean_over_time else time)
+        if not flat:
+            msg = f"nothing is left of the picture after {len(channels)} times 2x2 max-pooling"
+            raise ValueError(msg)
         self.fc1 = nn.Linear(flat, hidden)
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(hidden, labels)

@@ -1,0 +1,188 @@
+"""A run on labelled clips: what it learns, what it leaves, how it goes on and when it stops."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import safetensors.torch
+import torch
+from labelled_audio import write
+from miniature import LABELS, changed, miniature, recipe, sound
+
+from instrd.training.clip_recipe import ClipRecipe
+from instrd.training.epochs import CHECKPOINT, TENSORBOARD
+from instrd.training.errors import TrainingError
+from instrd.training.fit_clips import fit_clips
+from instrd.training.labelled_folder import LabelledFolder
+from instrd.training.layouts import read_folder
+from instrd.training.results import METRICS, RunResult
+from instrd.training.run_files import RECIPE, SPLIT, WEIGHTS, read_recipe_of
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Weights = dict[str, torch.Tensor]
+
+
+class CutError(Exception):
+    """Somebody has stopped the program."""
+
+
+def stopping_after(epochs: int) -> Any:
+    """Return a watch that stops the program in the middle of a run."""
+
+    def watch(things: Iterable[Any], what: str, _count: int) -> Iterator[Any]:
+        for number, thing in enumerate(things):
+            if what == "cnn" and number == epochs:
+                raise CutError
+            yield thing
+
+    return watch
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> LabelledFolder:
+    return miniature(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def learned(data: LabelledFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "cnn"
+    fit_clips(recipe(), data, run)
+    return run
+
+
+def weights(run: Path) -> Weights:
+    return safetensors.torch.load_file(run / WEIGHTS)
+
+
+def equal(one: Weights, other: Weights) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def fitted(made: ClipRecipe, data: LabelledFolder, run: Path) -> RunResult:
+    return fit_clips(made, data, run)
+
+
+def test_a_small_net_learns_to_tell_clicks_from_tones(data: LabelledFolder, learned: Path) -> None:
+    result = fit_clips(recipe(), data, learned)
+    assert len(result.answers) == 12
+    assert result.accuracy > 0.9
+    assert len(result.history) == 10
+    assert result.history[-1].train_loss < result.history[0].train_loss
+    assert result.history[-1].validation_accuracy == pytest.approx(1.0, abs=0.2)
+    assert all(sum(answer.p) == pytest.approx(1.0, abs=1e-3) for answer in result.answers)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "svm", "transformer"])
+def test_every_kind_of_net_learns(kind: Any, data: LabelledFolder, tmp_path: Path) -> None:
+    made = recipe(kind, epochs=2 if kind == "svm" else 8, rate=1e-2)
+    assert fitted(made, data, tmp_path / "run").accuracy > 0.6
+
+
+def test_a_run_folder_holds_all_that_tells_how_it_went(learned: Path) -> None:
+    for name in (RECIPE, SPLIT, WEIGHTS, METRICS, CHECKPOINT):
+        assert (learned / name).is_file()
+    assert list((learned / TENSORBOARD).glob("events.*"))
+    assert read_recipe_of(learned) == recipe()
+    split = msgspec.json.decode((learned / SPLIT).read_bytes())
+    assert {part: len(rows) for part, rows in split.items()} == {
+        "train": 24,
+        "validation": 9,
+        "test": 12,
+    }
+    assert split["test"][0] == {"path": "test/drum/drum-0.wav", "label": "drum"}
+
+
+def test_a_run_that_was_stopped_goes_on_and_ends_with_the_weights_of_one_that_was_not(
+    data: LabelledFolder, learned: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CutError):
+        fit_clips(recipe(), data, tmp_path, stopping_after(2))
+    assert not (tmp_path / METRICS).exists()
+    result = fit_clips(recipe(), data, tmp_path)
+    assert equal(weights(tmp_path), weights(learned))
+    assert len(result.history) == 10
+
+
+def test_so_does_one_that_keeps_an_average_or_its_best(
+    data: LabelledFolder, tmp_path: Path
+) -> None:
+    made = recipe(epochs=4, average=0.9, keep_best=True)
+    made = changed(made, network={**made.network, "norm": True, "dropout": 0.3})
+    fit_clips(made, data, tmp_path / "whole")
+    with pytest.raises(CutError):
+        fit_clips(made, data, tmp_path / "cut", stopping_after(3))
+    fit_clips(made, data, tmp_path / "cut")
+    assert equal(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
+
+
+def test_a_finished_run_is_only_read(data: LabelledFolder, learned: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in learned.rglob("*")}
+    fit_clips(recipe(), data, learned)
+    assert {file: file.stat().st_mtime_ns for file in learned.rglob("*")} == before
+
+
+def test_another_recipe_in_the_same_run_folder_is_refused(
+    data: LabelledFolder, learned: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="another recipe"):
+        fit_clips(recipe(epochs=7), data, learned)
+    with pytest.raises(CutError):
+        fit_clips(recipe(), data, tmp_path, stopping_after(1))
+    with pytest.raises(TrainingError, match="another recipe"):
+        fit_clips(changed(recipe(), seed=9), data, tmp_path)
+
+
+def test_files_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path) -> None:
+    miniature(tmp_path / "data")
+    for part in ("train", "validation", "test"):
+        (tmp_path / "data" / part / "drum" / "broken.wav").write_bytes(b"RIFF, but not really")
+    (tmp_path / "data" / "train" / "drum" / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    result = fitted(recipe(epochs=1), read_folder(tmp_path / "data"), tmp_path / "run")
+    assert len(result.left_out) == 4
+    assert all("broken.wav" in line or "gone.wav" in line for line in result.left_out)
+    assert len(result.answers) == 12
+
+
+def test_a_handful_of_clips_is_enough(tmp_path: Path) -> None:
+    for seed, label in enumerate(LABELS):
+        write(tmp_path / "data" / "train" / label / "one.wav", sound(label, seed))
+    result = fitted(recipe(epochs=2), read_folder(tmp_path / "data"), tmp_path / "run")
+    assert result.answers == ()
+    assert result.history[0].validation_loss is None
+
+
+def test_patience_stops_a_run_that_gets_no_better(data: LabelledFolder, tmp_path: Path) -> None:
+    made = recipe(epochs=30, rate=0.3, schedule="constant", patience=2)
+    losses = [epoch.validation_loss or 0.0 for epoch in fitted(made, data, tmp_path).history]
+    assert len(losses) < 30
+    assert losses.index(min(losses)) == len(losses) - 3
+
+
+def best_and_last(data: LabelledFolder, folder: Path, **fit: Any) -> Iterator[RunResult]:
+    for keep_best in (True, False):
+        made = recipe(epochs=8, rate=0.3, schedule="constant", keep_best=keep_best, **fit)
+        yield fitted(made, data, folder / str(keep_best))
+
+
+def test_the_best_epoch_is_kept_where_the_recipe_says_so(
+    data: LabelledFolder, tmp_path: Path
+) -> None:
+    best, last = best_and_last(data, tmp_path)
+    assert best.history == last.history
+    losses = [epoch.validation_loss or 0.0 for epoch in best.history]
+    assert losses.index(min(losses)) < 7
+    kept, state = weights(tmp_path / "True"), torch.load(tmp_path / "True" / CHECKPOINT)
+    assert equal(kept, state["best"])
+    assert not equal(kept, weights(tmp_path / "False"))
+
+
+def test_the_average_of_the_weights_is_kept_where_the_recipe_says_so(
+    data: LabelledFolder, tmp_path: Path
+) -> None:
+    fitted(recipe(epochs=2, average=0.9), data, tmp_path)
+    state = torch.load(tmp_path / CHECKPOINT)
+    assert equal(weights(tmp_path), state["average"])
+    assert not equal(weights(tmp_path), state["net"])

@@ -1,0 +1,145 @@
+"""From labelled clips to a bundle, its figures and an ensemble, through the command line."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from labelled_audio import RATE_HZ
+from miniature import LABELS, changed, miniature, recipe, sound, write_recipe
+
+from instrd.models.bundle import find_bundle, read_bundle
+from instrd.models.frontend import FrameStream
+from instrd.models.registry import load_classifier
+from instrd.training.cli import main
+from instrd.training.export_clips import credits_of
+from instrd.training.layouts import MANIFEST
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+BASE = Path(__file__).parent.parent / "training" / "recipes" / "base.toml"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["instrd-train", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def named(bundle: Path, label: str) -> str:
+    """Return what a bundle calls a fresh sound of a label, heard hop by hop."""
+    classifier = load_classifier(read_bundle(bundle), folders=[bundle.parent])
+    streams = [FrameStream(front_end) for front_end in classifier.front_ends]
+    memory = classifier.start()
+    for hop in np.array_split(sound(label, 77, 0.4), 10):
+        (judged,) = classifier.feed([[stream.feed(hop) for stream in streams]], [memory])
+    return classifier.manifest.labels[int(judged.argmax())]
+
+
+def test_clips_become_models_and_models_an_ensemble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, models = miniature(tmp_path / "data").root, tmp_path / "models"
+    for name in ("cnn", "svm"):
+        epochs = 10 if name == "cnn" else 2
+        file = write_recipe(tmp_path / f"{name}.toml", recipe(name, epochs=epochs))
+        folder = tmp_path / "runs" / name
+        assert run(monkeypatch, "fit", file, "--data", data, "--run", folder) == 0
+        assert "of 12 test clips right" in capsys.readouterr().out
+        assert run(monkeypatch, "export", folder, models / name, "--data", data) == 0
+        assert read_bundle(models / name).sha256 in capsys.readouterr().out
+        assert run(monkeypatch, "evaluate", models / name, "--data", data) == 0
+        measured = msgspec.json.decode(capsys.readouterr().out)
+        assert measured["clips"]["rows"] == 12
+        assert measured["clips"]["accuracy"] > 0.6
+    members = [models / name for name in ("cnn", "svm")]
+    assert run(monkeypatch, "ensemble", models / "both", *members) == 0
+    assert run(monkeypatch, "evaluate", models / "both", "--data", data) == 0
+    for name in ("cnn", "svm", "both"):
+        assert [named(models / name, label) for label in LABELS] == list(LABELS)
+    manifest = find_bundle("cnn", [models]).manifest
+    assert manifest.kind == "window"
+    assert manifest.front_end.rate_hz == RATE_HZ
+    assert set(manifest.metrics) == {"validation", "held_out"}
+
+
+def test_a_seed_of_its_own_makes_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, folder = miniature(tmp_path / "data").root, tmp_path / "run"
+    file = write_recipe(tmp_path / "cnn.toml", recipe(epochs=1))
+    fit = ["fit", file, "--data", data, "--run", folder]
+    assert run(monkeypatch, *fit, "--seed", 5) == 0
+    assert run(monkeypatch, *fit) == 1
+    assert "another recipe" in capsys.readouterr().err
+
+
+def test_two_folders_are_learned_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = miniature(tmp_path / "one").root
+    (tmp_path / "two" / "train" / "drum").mkdir(parents=True)
+    (tmp_path / "two" / "train" / "drum" / "broken.wav").write_text("no audio")
+    file = write_recipe(tmp_path / "cnn.toml", recipe(epochs=1))
+    folders = ["--data", one, "--data", tmp_path / "two"]
+    assert run(monkeypatch, "fit", file, *folders, "--run", tmp_path / "run") == 0
+    assert "left out: " in (told := capsys.readouterr().err)
+    assert "broken.wav" in told
+
+
+def test_every_error_is_one_sentence_and_exit_code_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_recipe(tmp_path / "cnn.toml", recipe())
+    other = write_recipe(tmp_path / "odd.toml", changed(recipe(), network={"size": "big"}))
+    broken, folder = tmp_path / "broken.toml", tmp_path / "run"
+    broken.write_text("name = ")
+    data = miniature(tmp_path / "data").root
+    for arguments, told in (
+        (["fit", BASE, "--run", folder], f"{BASE}: needs --stems"),
+        (["fit", file, "--run", folder], f"{file}: needs --data"),
+        (["fit", broken, "--data", data, "--run", folder], f"{broken}: Invalid"),
+        (["fit", file, "--data", tmp_path / "none", "--run", folder], "no labelled audio here"),
+        (["fit", other, "--data", data, "--run", folder], "[network]: size: got 'big'"),
+        (["export", folder, tmp_path / "bundle"], f"{folder}: needs --data"),
+        (["export", tmp_path, tmp_path / "bundle", "--data", data], "instrd-train fit first"),
+        (["evaluate", tmp_path, "--data", data], "manifest.json"),
+    ):
+        assert run(monkeypatch, *arguments) == 1
+        error = capsys.readouterr().err
+        assert error.splitlines()[-1].startswith("instrd-train: ")
+        assert told in error
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_run_that_was_stopped_cannot_be_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.json").write_bytes(msgspec.json.encode(recipe()))
+    data = miniature(tmp_path / "data").root
+    arguments = ["export", tmp_path / "run", tmp_path / "bundle", "--data", data]
+    assert run(monkeypatch, *arguments) == 1
+    assert capsys.readouterr().err == (
+        f"instrd-train: {tmp_path}/run: holds no finished run; run instrd-train fit first\n"
+    )
+
+
+def test_whoever_made_the_clips_is_credited(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text(
+        "path,label,source,licence,credit\n"
+        "a.wav,drum,Studio,CC BY 4.0,Ada\n"
+        "b.wav,drum,Studio,CC BY 4.0,Ben\n"
+        "c.wav,drum,Street,,\n"
+        "d.wav,drum,Unheard,CC0,\n"
+    )
+    got = credits_of(
+        [tmp_path, tmp_path / "none"], [tmp_path / name for name in ("a.wav", "b.wav", "c.wav")]
+    )
+    assert [(c.source, c.licence, c.credit) for c in got] == [
+        ("Street", "unknown", ""),
+        ("Studio", "CC BY 4.0", "Ada; Ben"),
+    ]

@@ -1,0 +1,121 @@
+"""What is done to the frames of a window, each within the limits that it states."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from instrd.training.frame_effects import (
+    FLOOR_DB,
+    chained,
+    decibels,
+    in_a_room,
+    masked,
+    noise,
+    noisy,
+    power,
+)
+
+Floats = NDArray[np.float32]
+SEEDS = range(20)
+HOP_S = 0.016
+
+
+def steady(level_db: float, frames: int = 60, bands: int = 16) -> Floats:
+    return np.full((frames, bands), level_db, np.float32)
+
+
+def silence(frames: int = 60) -> Floats:
+    return steady(FLOOR_DB, frames)
+
+
+def test_two_sounds_add_up_in_power() -> None:
+    both = decibels(power(steady(-20.0)) + power(steady(-20.0)))
+    np.testing.assert_allclose(both, -20.0 + 10.0 * np.log10(2.0), atol=1e-3)
+    np.testing.assert_allclose(decibels(np.zeros((2, 2), np.float32)), FLOOR_DB, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_tail_of_a_room_falls_by_60_db_in_a_tenth_to_13_tenths_of_a_second(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    click = silence(200)
+    click[0] = 0.0
+    tail = in_a_room(click, HOP_S, rng)
+    assert tail[0, 0] == pytest.approx(0.0, abs=0.01)
+    audible = np.flatnonzero(tail[1:, 0] > FLOOR_DB + 20.0) + 1
+    steps = np.diff(tail[audible, 0])
+    decays_s = -60.0 * HOP_S / steps
+    assert np.all((decays_s > 0.099) & (decays_s < 1.35))
+    np.testing.assert_allclose(steps, steps[0], atol=0.2)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_room_adds_and_never_takes_away(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    window = rng.uniform(-60.0, 0.0, (60, 16)).astype(np.float32)
+    assert np.all(in_a_room(window, HOP_S, rng) > window - 0.01)
+
+
+def test_noise_has_its_loudest_band_at_about_0_db() -> None:
+    levels = [noise((400, 16), np.random.default_rng(seed)) for seed in SEEDS]
+    loudest = [float(decibels(power(one).mean(axis=0)).max()) for one in levels]
+    np.testing.assert_allclose(loudest, 0.0, atol=0.8)
+
+
+def test_noise_lies_5_to_60_db_below_the_loudest() -> None:
+    below = []
+    for seed in range(60):
+        window = silence(400)
+        window[0] = -12.0
+        heard = noisy(window, np.random.default_rng(seed))
+        below.append(-12.0 - float(decibels(power(heard[1:]).mean(axis=0)).max()))
+    assert 4.0 < min(below) < 12.0
+    assert 50.0 < max(below) < 61.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_mask_blanks_one_stretch_of_time_and_one_of_bands_and_nothing_else(seed: int) -> None:
+    window = np.random.default_rng(1000 + seed).uniform(-50.0, 0.0, (60, 20)).astype(np.float32)
+    blanked = masked(window, np.random.default_rng(seed))
+    gone = blanked == FLOOR_DB
+    times, bands = np.flatnonzero(gone.all(axis=1)), np.flatnonzero(gone.all(axis=0))
+    assert 1 <= len(times) <= 60 // 4
+    assert 1 <= len(bands) <= 20 // 5
+    assert np.all(np.diff(times) == 1)
+    assert np.all(np.diff(bands) == 1)
+    expected = np.zeros_like(gone)
+    expected[times] = expected[:, bands] = True
+    np.testing.assert_array_equal(gone, expected)
+    np.testing.assert_array_equal(blanked[~gone], window[~gone])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_chained_begins_as_the_first_window_does(seed: int) -> None:
+    window, clip = steady(-30.0), steady(-20.0, 40).astype(np.float16)
+    clip[:, 1:] = FLOOR_DB
+    heard = chained(window, [clip], np.random.default_rng(seed))
+    changed = np.flatnonzero(np.abs(heard - window).max(axis=1) > 0.01)
+    first = int(changed[0]) if len(changed) else len(window)
+    np.testing.assert_allclose(heard[:first], window[:first], atol=0.01)
+    begins = heard[first:, 0]
+    if 0 < first < len(window):  # 0 to 10 dB below the window's loudest, over it or in its place
+        assert -40.1 < begins[0] < -26.9
+
+
+def test_chained_clips_take_turns_or_lie_over_each_other() -> None:
+    window, clip = steady(-30.0), silence(60).astype(np.float16)
+    clip[0] = 0.0
+    alone = over = 0
+    for seed in range(60):
+        heard = chained(window, [clip], np.random.default_rng(seed))
+        alone += bool(heard[-1, 0] < -55.0)
+        over += bool(heard[-1, 0] > -31.0)
+    assert alone > 10
+    assert over > 10
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_silence_behind_a_chained_clip_stays_silent(seed: int) -> None:
+    window, hit = steady(-30.0), silence(60).astype(np.float16)
+    hit[:2] = -10.0
+    heard = chained(window, [hit] * 3, np.random.default_rng(seed))
+    assert np.count_nonzero(heard.max(axis=1) > -29.9) <= 6

@@ -1,0 +1,66 @@
+"""The recipes that come along can be read, and their nets built."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from instrd.training.clip_recipe import read_clip_recipe
+from instrd.training.errors import TrainingError
+from instrd.training.fit_clips import built
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+RECIPES = Path(__file__).parent.parent / "training" / "recipes"
+OURS = sorted(set(RECIPES.glob("*.toml")) - {RECIPES / "base.toml"})
+PAPER = sorted((RECIPES / "paper").glob("*.toml"))
+NAMES = ["cnn", "lstm", "resnet18", "svm", "transformer"]
+
+
+def test_there_is_one_for_every_model_of_the_paper_and_of_ours() -> None:
+    assert [path.stem for path in OURS] == NAMES
+    assert [path.stem for path in PAPER] == NAMES
+
+
+@pytest.mark.parametrize(
+    "path", [*OURS, *PAPER], ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_its_net_can_be_built_and_judges_a_window(path: Path) -> None:
+    recipe = read_clip_recipe(path)
+    assert recipe.name == recipe.architecture == path.stem
+    net = built(recipe, len(recipe.all_labels)).eval()
+    window = torch.randn(1, recipe.window_frames, recipe.front_end.width) - 40.0
+    with torch.inference_mode():
+        assert net(window).shape == (1, len(recipe.all_labels))
+
+
+@pytest.mark.parametrize("path", PAPER, ids=lambda path: path.stem)
+def test_the_papers_know_four_labels_and_see_each_clip_from_its_start(path: Path) -> None:
+    recipe = read_clip_recipe(path)
+    assert recipe.all_labels == ("drum", "guitar", "piano", "violin")
+    assert recipe.fit.placement == "start"
+    assert not recipe.fit.balanced
+    assert recipe.augmentation == type(recipe.augmentation)()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ('"cnn"', '"perceptron"', "perceptron|name"),
+        ("seed = ", "seed = -", "seed"),
+        ("window_frames", "widnow_frames", "widnow_frames"),
+        ("[fit]", "[fit", "line"),
+        ("epochs = 15", "epochs = 0", "epochs"),
+        ("fmax_hz = 11025.0", "fmax_hz = 12000.0", r"allowed 0\.\.11025"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_one_sentence(
+    right: str, wrong: str, told: str, tmp_path: Path
+) -> None:
+    path, text = tmp_path / "recipe.toml", PAPER[0].read_text()
+    assert right in text
+    path.write_text(text.replace(right, wrong))
+    with pytest.raises(TrainingError, match=told) as raised:
+        read_clip_recipe(path)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert "\n" not in str(raised.value)
