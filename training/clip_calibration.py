@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import nn
@@ -12,9 +11,8 @@ from torch import nn
 from instrd.training.calibration import threshold_of
 from instrd.training.clip_split import Example, Parts
 from instrd.training.errors import TrainingError
+from instrd.training.net_answers import Doubles, logits_of, softmax
 from instrd.training.windows import Windows
-
-Doubles = NDArray[np.float64]
 
 WINDOWS_A_CLIP = 4
 FALSE_ALARMS = 0.02
@@ -44,7 +42,7 @@ def calibrate_clips(net: nn.Module, parts: Parts, windows: Windows) -> ClipCalib
     logits, truth = _judged(net, parts, windows)
     weights = 1.0 / np.bincount(truth, minlength=len(parts.labels))[truth]
     temperature = fit_temperature(logits, truth, weights)
-    p = _softmax(logits / temperature)
+    p = softmax(logits / temperature)
     places = range(len(parts.labels))
     on = [round(threshold_of(p[truth != k, k], FALSE_ALARMS), 4) for k in places]
     right = p.argmax(axis=1) == truth
@@ -67,7 +65,7 @@ def fit_temperature(logits: Doubles, truth: NDArray[np.int64], weights: Doubles)
     """Return the temperature of the least weighted cross-entropy (Guo et al. 2017)."""
 
     def loss(log_temperature: float) -> float:
-        p = _softmax(logits / np.exp(log_temperature))
+        p = softmax(logits / np.exp(log_temperature))
         own = p[np.arange(len(truth)), truth]
         return float(-np.average(np.log(own + 1e-12), weights=weights))
 
@@ -84,23 +82,13 @@ def _judged(net: nn.Module, parts: Parts, windows: Windows) -> tuple[Doubles, ND
     return np.concatenate(logits), np.concatenate(labels)
 
 
-def logits_of(net: nn.Module, frames: NDArray[np.float32], at_once: int = 64) -> Doubles:
-    """Map windows (n, T, width) to logits (n, labels)."""
-    with torch.inference_mode():
-        pieces = [
-            net(torch.from_numpy(frames[start : start + at_once])).double().numpy()
-            for start in range(0, len(frames), at_once)
-        ]
-    return np.concatenate(pieces)
-
-
 def _onset_lag(
     net: nn.Module, parts: Parts, windows: Windows, temperature: float, on: list[float]
 ) -> int:
     """Return the median of the frames from a clip's onset to its label's threshold_on."""
     lags = []
     for example in _spread(parts.validation):
-        p = _softmax(logits_of(net, windows.from_onset(example, _LONGEST_LAG)) / temperature)
+        p = softmax(logits_of(net, windows.from_onset(example, _LONGEST_LAG)) / temperature)
         reached = np.flatnonzero(p[:, example.label] >= on[example.label])
         if len(reached):
             lags.append(int(reached[0]))
@@ -109,9 +97,3 @@ def _onset_lag(
 
 def _spread(examples: tuple[Example, ...], most: int = 60) -> list[Example]:
     return [examples[place] for place in range(0, len(examples), max(1, len(examples) // most))]
-
-
-def _softmax(logits: Doubles) -> Doubles:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p: Doubles = odds / odds.sum(axis=1, keepdims=True)
-    return p

@@ -17,6 +17,7 @@ from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
 from instrd.training.frame_cache import Watch
 from instrd.training.machines import Place
+from instrd.training.net_answers import logits_of
 from instrd.training.optimisation import Average, rate_share
 from instrd.training.results import Epoch
 from instrd.training.windows import Draw, Windows
@@ -139,12 +140,7 @@ def _validated(loop: Loop, task: Task) -> tuple[float | None, float | None]:
         net.load_state_dict(loop.average.values)
     net.eval()
     frames, labels = task.windows.plain_batch(parts.validation, _VALIDATED)
-    logits = []
-    with torch.inference_mode():
-        for start in range(0, len(frames), 64):
-            piece = torch.from_numpy(frames[start : start + 64]).to(task.place.device)
-            logits.append(net(piece).float().cpu())
-    together, truth = torch.cat(logits), torch.from_numpy(labels)
+    together, truth = torch.from_numpy(logits_of(net, frames)), torch.from_numpy(labels)
     accuracy = float(np.mean((together.argmax(dim=1) == truth).numpy()))
     measured = torch.tensor([float(cross_entropy(together, truth)), accuracy])
     loss, accuracy = task.place.as_led(measured.to(task.place.device)).tolist()

@@ -1,13 +1,12 @@
 """Fits a recipe's net on labelled clips: windows in, a run folder with its result out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from instrd.models.registry import architecture
@@ -19,6 +18,7 @@ from instrd.training.fit_svm import fit_svm
 from instrd.training.frame_cache import FrameCache, Watch, unwatched
 from instrd.training.labelled_folder import LabelledFolder
 from instrd.training.machines import join
+from instrd.training.net_answers import logits_of, softmax
 from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_result, write_result
 from instrd.training.run_files import (
     read_recipe_of,
@@ -30,10 +30,8 @@ from instrd.training.run_files import (
 )
 from instrd.training.windows import Windows
 
-Floats = NDArray[np.float32]
 _MEASURED = 512
 """Training windows from which a net's scaling is measured."""
-_JUDGED_AT_ONCE = 64
 _UNBUILDABLE = (TypeError, ValueError, RuntimeError, AssertionError)
 """What the layers of a net raise for sizes that do not fit."""
 
@@ -92,19 +90,8 @@ def _checked(name: str, value: Any, allowed: Any) -> Any:
         raise ValueError(f"{name}: got {value!r}: {error}") from error
 
 
-def judge(net: nn.Module, windows: Floats) -> NDArray[np.float64]:
-    """Return the mean of the probabilities that a net gives to windows (n, T, width): (labels,)."""
-    device = next(iter(net.state_dict().values())).device
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(windows), _JUDGED_AT_ONCE):
-            piece = torch.from_numpy(windows[start : start + _JUDGED_AT_ONCE]).to(device)
-            parts.append(net(piece).float().softmax(dim=1).cpu().double().numpy())
-    mean: NDArray[np.float64] = np.concatenate(parts).mean(axis=0)
-    return mean
-
-
-class Fitted(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Fitted:
     """A trained net with what it took and what it says."""
 
     recipe: ClipRecipe
@@ -157,10 +144,15 @@ def _answers(
         Answer(
             path=str(example.path.relative_to(root)),
             label=parts.labels[example.label],
-            p=tuple(judge(fitted.net, fitted.windows.of_clip(example)).round(5).tolist()),
+            p=_mean_p(fitted, example),
         )
         for example in examples
     )
+
+
+def _mean_p(fitted: Fitted, example: Example) -> tuple[float, ...]:
+    p = softmax(logits_of(fitted.net, fitted.windows.of_clip(example)))
+    return tuple(p.mean(axis=0).round(5).tolist())
 
 
 def _refuse_other(recipe: ClipRecipe, run: Path) -> None:
