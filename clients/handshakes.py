@@ -37,8 +37,8 @@ class Handshakes:
                     )
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                     raise ConnectionError(
-                        f"{endpoint} does not know this key: its public file must lie in the folder "
-                        "`security.clients` of that instrd, which then must reload"
+                        f"{endpoint} does not know this key: its public file must lie in "
+                        "the folder `security.clients` of that instrd, which then must reload"
                     )
                 case zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
                     raise ConnectionError(f"{endpoint} {self._misfit}")
