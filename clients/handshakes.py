@@ -20,13 +20,13 @@ class Handshakes:
 
     def __init__(self, monitor: zmq.Socket[bytes], *, secured: bool) -> None:
         self.trouble = ""  # a sentence while handshakes fail but are tried again
-        self._monitor = monitor
+        self.monitor = monitor  # readable when there is something to look at
         self._secured = secured
 
     def look(self) -> None:
         """Take what has happened; ConnectionError for what ZeroMQ does not try again."""
-        while self._monitor.poll(0):
-            happened = recv_monitor_message(self._monitor)
+        while self.monitor.poll(0):
+            happened = recv_monitor_message(self.monitor)
             endpoint = happened["endpoint"].decode(errors="replace")
             match happened["event"]:
                 case zmq.EVENT_HANDSHAKE_SUCCEEDED:

@@ -73,6 +73,9 @@ class Subscriber:
             _limit(self._socket)
             secured = _secure(self._socket, server_key, key)
             self._handshakes = opening.enter_context(watched(self._socket, secured=secured))
+            self._poller = zmq.Poller()
+            self._poller.register(self._socket, zmq.POLLIN)
+            self._poller.register(self._handshakes.monitor, zmq.POLLIN)
             for endpoint in self.endpoints:
                 _connect(self._socket, endpoint)
             for prefix in self._prefixes:
@@ -95,11 +98,13 @@ class Subscriber:
     def receive(self, timeout_s: float) -> AnyMessage | None:
         """Return the next message, or None if none comes in time."""
         due_s = time.monotonic() + timeout_s
-        while self._socket.poll(max(0, round((due_s - time.monotonic()) * 1000))):
+        while ready := dict(self._poller.poll(max(0, round((due_s - time.monotonic()) * 1000)))):
+            if self._socket not in ready:
+                self._handshakes.look()
+                continue
             message = self._take(self._socket.recv_multipart(zmq.NOBLOCK))
             if message is not None:
                 return message
-        self._handshakes.look()
         return None
 
     def drain(self) -> list[AnyMessage]:
