@@ -32,9 +32,9 @@ class Handshakes:
                 case zmq.EVENT_HANDSHAKE_SUCCEEDED:
                     self.trouble = ""
                 case zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-                    self.trouble = f"{endpoint} hangs up during the handshake" + (
-                        "; is the server key that of this instrd?" if self._secured else ""
-                    )
+                    # also where keys are needed: our greeting and its hanging up race
+                    doubt = "is the server key its own" if self._secured else "does it need keys"
+                    self.trouble = f"{endpoint} hangs up during the handshake; {doubt}?"
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                     raise ConnectionError(
                         f"{endpoint} does not know this key: its public file must lie in "

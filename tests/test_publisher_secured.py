@@ -1,5 +1,6 @@
 """Endpoints that other machines can reach: who has a known key is served, nobody else is."""
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -59,9 +60,18 @@ class Stage:
 
     def refuses(self, subscriber: Subscriber) -> str:
         """Return how the subscriber learns that it is not let in; it must hear nothing."""
-        with pytest.raises(ConnectionError) as caught:
-            self.until(lambda: subscriber.receive(0.005) and pytest.fail("was let in"))
-        return str(caught.value)
+        told = ""
+
+        def listen() -> str:
+            nonlocal told
+            try:
+                assert subscriber.receive(0.005) is None
+            except ConnectionError as error:
+                told = str(error)
+            return told or subscriber.trouble
+
+        self.until(listen)
+        return told or subscriber.trouble
 
 
 @pytest.fixture
@@ -112,29 +122,21 @@ def test_an_unknown_key_is_refused_and_told_so(stage: Stage, friend: Subscriber)
 
 def test_a_client_without_keys_is_refused_and_told_so(stage: Stage, friend: Subscriber) -> None:
     with Subscriber(stage.secured.replace("0.0.0.0", "127.0.0.1")) as bare:
-        assert "needs keys" in stage.refuses(bare)
+        assert re.search("needs? keys", stage.refuses(bare))
     stage.hears(friend)
     assert not friend.lost
 
 
 def test_keys_for_an_endpoint_without_are_told_so(stage: Stage) -> None:
     with stage.keys.subscriber(stage.plain, "friend") as subscriber:
-        assert "does not use keys" in stage.refuses(subscriber)
+        assert re.search("does not use keys|hangs up", stage.refuses(subscriber))
 
 
 def test_a_client_with_a_wrong_server_key_hears_nothing_and_can_know_why(
     stage: Stage, friend: Subscriber
 ) -> None:
     with stage.keys.subscriber(stage.secured, "friend", server="stranger") as misled:
-        heard: list[AnyMessage | None] = []
-
-        def listen() -> str:
-            heard.append(misled.receive(0.005))
-            return misled.trouble
-
-        stage.until(listen)
-        assert "is the server key that of this instrd?" in misled.trouble
-        assert set(heard) == {None}
+        assert "is the server key its own?" in stage.refuses(misled)
     stage.hears(friend)
     assert not friend.lost
 
