@@ -5,11 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Self
 
 import zmq
 
 from instrd.clients.codec import ROOT, ProtocolError, decode, topic
+from instrd.clients.handshakes import watched
+from instrd.clients.keyfile import read_pair, read_public
 from instrd.clients.protocol import SOURCE_KINDS, AnyMessage, Bye, Heartbeat
 
 DEFAULT_ENDPOINT: Final = "tcp://127.0.0.1:5570"
@@ -36,6 +39,14 @@ class Subscriber:
     sources, kinds
         Follow only these sources, and only these kinds of their messages (frame, event, state,
         level, gap, status); empty means all. Heartbeats, hello, model and bye always come.
+    server_key, key
+        For endpoints that need keys, both: the file of the daemon's public key, and the file of
+        a secret key of ours whose public key the daemon knows.
+
+    Raises
+    ------
+    ConnectionError
+        An endpoint is none, or, once messages are received, does not accept us for good.
     """
 
     def __init__(
@@ -44,6 +55,8 @@ class Subscriber:
         *,
         sources: Sequence[str] = (),
         kinds: Sequence[str] = (),
+        server_key: str | Path | None = None,
+        key: str | Path | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.endpoints = (endpoints,) if isinstance(endpoints, str) else tuple(endpoints)
@@ -58,6 +71,11 @@ class Subscriber:
             context = opening.enter_context(zmq.Context())
             self._socket = opening.enter_context(context.socket(zmq.SUB))
             _limit(self._socket)
+            secured = _secure(self._socket, server_key, key)
+            self._handshakes = opening.enter_context(watched(self._socket, secured=secured))
+            self._poller = zmq.Poller()
+            self._poller.register(self._socket, zmq.POLLIN)
+            self._poller.register(self._handshakes.monitor, zmq.POLLIN)
             for endpoint in self.endpoints:
                 _connect(self._socket, endpoint)
             for prefix in self._prefixes:
@@ -80,7 +98,10 @@ class Subscriber:
     def receive(self, timeout_s: float) -> AnyMessage | None:
         """Return the next message, or None if none comes in time."""
         due_s = time.monotonic() + timeout_s
-        while self._socket.poll(max(0, round((due_s - time.monotonic()) * 1000))):
+        while ready := dict(self._poller.poll(max(0, round((due_s - time.monotonic()) * 1000)))):
+            if self._socket not in ready:
+                self._handshakes.look()
+                continue
             message = self._take(self._socket.recv_multipart(zmq.NOBLOCK))
             if message is not None:
                 return message
@@ -110,6 +131,11 @@ class Subscriber:
         """Whether a heartbeat was received within the last 3 s; bye ends life at once."""
         age_s = self.heartbeat_age_s
         return age_s is not None and age_s < DEAD_AFTER_S and not self.ended
+
+    @property
+    def trouble(self) -> str:
+        """Why a connection does not come about although it is tried again and again, or empty."""
+        return self._handshakes.trouble
 
     @property
     def ended(self) -> bool:
@@ -185,6 +211,20 @@ def _limit(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
     socket.setsockopt(zmq.LINGER, 0)
+
+
+def _secure(
+    socket: zmq.Socket[bytes], server_key: str | Path | None, key: str | Path | None
+) -> bool:
+    if server_key is None and key is None:
+        return False
+    if server_key is None or key is None:
+        raise ConnectionError("got one of server key and key, allowed: both or none")
+    ours = read_pair(Path(key))
+    socket.setsockopt(zmq.CURVE_SERVERKEY, read_public(Path(server_key)))
+    socket.setsockopt(zmq.CURVE_PUBLICKEY, ours.public)
+    socket.setsockopt(zmq.CURVE_SECRETKEY, ours.secret)
+    return True
 
 
 def _connect(socket: zmq.Socket[bytes], endpoint: str) -> None:

@@ -15,7 +15,7 @@ def lines(
 
     As JSON that is every message; else what begins, ends, fails or falls silent.
     """
-    was_alive = False
+    was_alive, trouble = False, ""
     while not (subscriber.ended or stop()):
         message = subscriber.receive(WAKE_S)
         if message is not None:
@@ -24,7 +24,9 @@ def lines(
                 yield line
         if was_alive and not subscriber.alive and not subscriber.ended and not as_json:
             yield "no heartbeat for 3 s: instrd is dead, stuck or out of reach"
-        was_alive = subscriber.alive
+        if subscriber.trouble and not trouble and not as_json:
+            yield subscriber.trouble
+        was_alive, trouble = subscriber.alive, subscriber.trouble
 
 
 def line_of(message: AnyMessage) -> str | None:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -12,16 +13,15 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import track
 
-from instrd.clients.dashboard import watch as watch_subscriber
-from instrd.clients.subscriber import DEFAULT_ENDPOINT, Subscriber
-from instrd.clients.tail import lines
+from instrd.clients.keyfile import KeyFileError
 from instrd.daemon.classify import classify as classify_file
+from instrd.daemon.cli_following import keygen, tail, watch
 from instrd.daemon.config import Config, SourceChoice, read_config
 from instrd.daemon.errors import ConfigError, InstrdError
 from instrd.daemon.hearing import Hearing, model_folders
 from instrd.daemon.publisher import check_endpoint
 from instrd.daemon.run import run as run_daemon
-from instrd.daemon.signals import StopWish, stop_on_signals
+from instrd.daemon.security import read_security
 from instrd.daemon.sources import list_devices, scheme_of
 from instrd.daemon.tables import device_table, model_table, verdict_table
 from instrd.models.audiofile import AudioFileError
@@ -29,6 +29,7 @@ from instrd.models.errors import BundleError
 
 S = TypeVar("S", bound=msgspec.Struct)
 BAD_INPUT = 2
+ON_PURPOSE = (InstrdError, BundleError, AudioFileError, KeyFileError, ConnectionError)
 OF_PROGRAM = ("--help", "-h", "--version")
 """Options that belong to `instrd`; any other one before a command belongs to `instrd run`."""
 
@@ -49,7 +50,6 @@ ConfigFile = Annotated[
 ModelName = Annotated[
     str | None, typer.Option("--model", help="Name of a model; `instrd models` lists them.")
 ]
-Endpoint = Annotated[str, typer.Option("--connect", help="Where instrd publishes.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -153,25 +153,8 @@ def classify(
         raise typer.Exit(BAD_INPUT)
 
 
-@app.command()
-def tail(
-    connect: Endpoint = DEFAULT_ENDPOINT,
-    json: Annotated[bool, typer.Option("--json", help="Every message, one a line.")] = False,
-) -> None:
-    """Print what a running instrd publishes, until it says bye or Ctrl-C."""
-    print(f"following {connect}", file=sys.stderr)
-    wish = StopWish()
-    with Subscriber(connect) as subscriber, stop_on_signals(wish):
-        for text in lines(subscriber, as_json=json, stop=lambda: bool(wish)):
-            print(text, flush=True)
-
-
-@app.command()
-def watch(connect: Endpoint = DEFAULT_ENDPOINT) -> None:
-    """Draw what a running instrd hears; plain lines where there is no terminal."""
-    wish = StopWish()
-    with Subscriber(connect) as subscriber, stop_on_signals(wish):
-        watch_subscriber(subscriber, Console(), lambda: bool(wish))
+for command in (tail, watch, keygen):
+    app.command()(command)
 
 
 @app.command()
@@ -193,9 +176,11 @@ def check_config(
 ) -> None:
     """Say everything that is wrong with a file of settings, at once."""
     settings = read_config(file)
-    errors = []
+    has_keys = bool(settings.security.server_key)
+    errors: list[str] = []
     for check, values in (
-        (check_endpoint, settings.daemon.publish),
+        (partial(check_endpoint, has_keys=has_keys), settings.daemon.publish),
+        (lambda _: read_security(settings.security), [""]),
         (scheme_of, [choice.uri for choice in settings.source if choice.uri != "auto"]),
         (lambda _: Hearing(settings, "check"), [""]),
     ):
@@ -203,7 +188,7 @@ def check_config(
             try:
                 check(value)
             except (InstrdError, BundleError) as error:
-                errors.append(f"  {error}")
+                errors += [f"  {line}" for line in str(error).splitlines()]
     if errors:
         raise ConfigError("\n".join([f"{file} has {len(errors)} mistake(s):", *errors]))
     print(f"{file}: good")
@@ -219,7 +204,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments = ["run", *arguments]
     try:
         app(args=arguments)
-    except (InstrdError, BundleError, AudioFileError, ConnectionError) as error:
+    except ON_PURPOSE as error:
         print(f"instrd: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
 

@@ -1,5 +1,6 @@
 """What can be asked of a running service over its control socket."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from instrd.daemon.errors import InstrdError
 from instrd.daemon.following import Following
 from instrd.daemon.hearing import model_folders
 from instrd.daemon.rules import check_labels, thresholds_of
+from instrd.daemon.security import read_security
 from instrd.daemon.service import Service
 from instrd.models.bundle import list_bundles
 from instrd.models.errors import BundleError
+
+log = logging.getLogger(__name__)
 
 
 def commands_of(service: Service, config_path: Path | None) -> Commands:
@@ -109,17 +113,26 @@ class Asked:
         return self._paused()
 
     def reload(self, _: Request) -> dict[str, Any]:
-        """Read the config again; sources and endpoints keep until the next start."""
+        """Read the config again; sources, endpoints and our own key keep until the next start."""
         if self._config_path is None:
             raise InstrdError("reload: instrd was started without --config, there is no file")
-        fresh = read_config(self._config_path)
-        now = self._config
-        self._use(
-            msgspec.structs.replace(
-                now, model=fresh.model, decision=fresh.decision, thresholds=fresh.thresholds
+        try:
+            fresh = read_config(self._config_path)
+            security = read_security(fresh.security)
+            self._use(
+                msgspec.structs.replace(
+                    self._config,
+                    model=fresh.model,
+                    decision=fresh.decision,
+                    thresholds=fresh.thresholds,
+                )
             )
-        )
-        return {"reloaded": ["model", "decision", "thresholds"]}
+        except InstrdError as error:
+            log.warning("reload changed nothing: %s", error)
+            raise
+        self._service.publisher.admit(security.clients if security else {})
+        log.info("read %s again", self._config_path)
+        return {"reloaded": ["model", "decision", "thresholds", "security.clients"]}
 
     def shutdown(self, _: Request) -> dict[str, Any]:
         self._service.wish.ask("shutdown")

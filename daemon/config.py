@@ -27,6 +27,15 @@ class Daemon(Section, frozen=True, forbid_unknown_fields=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class KeyFiles(Section, frozen=True, forbid_unknown_fields=True):
+    """Who may listen from other machines; both are needed for an endpoint beyond loopback."""
+
+    server_key: str = ""
+    """The secret key file of this instrd; `instrd keygen` makes it."""
+    clients: str = ""
+    """A folder of the public key files (*.key) of those who may connect."""
+
+
 class SourceChoice(Section, frozen=True, forbid_unknown_fields=True):
     """One thing to listen to."""
 
@@ -87,6 +96,7 @@ class Config(Section, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set; config.toml mirrors it."""
 
     daemon: Daemon = Daemon()
+    security: KeyFiles = KeyFiles()
     source: tuple[SourceChoice, ...] = (SourceChoice(),)
     model: ModelChoice = ModelChoice()
     analysis: Analysis = Analysis()
@@ -179,6 +189,9 @@ def _contradictions(config: Config) -> list[str]:
     errors += [
         f"source: the id {name!r} stands twice" for name in {*names} if names.count(name) > 1
     ]
+    if bool(config.security.server_key) != bool(config.security.clients):
+        missing = "clients" if config.security.server_key else "server_key"
+        errors.append(f"security.{missing}: is missing; server_key and clients go together")
     if not config.source:
         errors.append("source: there is none")
     if not config.daemon.publish:

@@ -16,6 +16,8 @@ from instrd.clients.protocol import AnyMessage, Event, Hello, Model, State, Stat
 from instrd.daemon import ipc
 from instrd.daemon.errors import WireError
 from instrd.daemon.sampleclock import wall_us
+from instrd.daemon.security import Security
+from instrd.daemon.zap import DOMAIN, Clients, Doorkeeper
 
 RETAINED: Final = (Hello, Model, Status, State)
 QUEUE_MESSAGES: Final = 1000  # per subscriber; 100 s of one source at 10 Hz
@@ -30,7 +32,11 @@ def random_run() -> str:
 
 
 class Publisher:
-    """The XPUB socket; belongs to the thread that made it."""
+    """The XPUB socket; belongs to the thread that made it.
+
+    One socket serves plain and secured endpoints: an endpoint keeps the options with which it was
+    bound, so that every subscriber is in the same queue with the same numbers.
+    """
 
     def __init__(
         self,
@@ -38,6 +44,7 @@ class Publisher:
         *,
         node: str,
         run: str,
+        security: Security | None = None,
         clock_us: Callable[[], int] = wall_us,
     ) -> None:
         self.node = node
@@ -51,9 +58,12 @@ class Publisher:
                 if endpoint.startswith("ipc://"):
                     opening.enter_context(ipc.owned(endpoint, private=False))
             context = opening.enter_context(zmq.Context())
+            clients = security.clients if security else {}
+            self._doorkeeper = opening.enter_context(Doorkeeper(context, clients))
             self._socket = opening.enter_context(context.socket(zmq.XPUB))
             _limit(self._socket)
-            self.endpoints = tuple(_bind(self._socket, endpoint) for endpoint in endpoints)
+            self.plain_endpoints, secured = _bind_all(self._socket, endpoints, security)
+            self.endpoints = (*self.plain_endpoints, *secured)
             self._open = opening.pop_all()
 
     def __enter__(self) -> Self:
@@ -80,8 +90,18 @@ class Publisher:
             self._retained[name] = encode(msgspec.structs.replace(stamped, retained=True))
         return stamped
 
+    def admit(self, clients: Clients) -> None:
+        """From now on let in these clients and no others; who is in stays."""
+        self._doorkeeper.clients = clients
+
+    @property
+    def refused(self) -> int:
+        """How many connections were refused for their key."""
+        return self._doorkeeper.refused
+
     def greet(self) -> None:
-        """Send the retained messages to those who subscribed since the last call."""
+        """Answer who knocks; send the retained messages to who subscribed since the last call."""
+        self._doorkeeper.answer()
         prefixes = set(self._new_subscriptions())
         for name, payload in self._retained.items():
             if any(name.startswith(prefix) for prefix in prefixes):
@@ -118,8 +138,23 @@ def _limit(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.LINGER, LINGER_MS)
 
 
+def _bind_all(
+    socket: zmq.Socket[bytes], endpoints: Sequence[str], security: Security | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the endpoints bound plainly and those bound with CURVE."""
+    guarded = [check_endpoint(endpoint, has_keys=security is not None) for endpoint in endpoints]
+    pairs = list(zip(endpoints, guarded, strict=True))
+    # plain first: what is set for CURVE holds for all that is bound later
+    plain = tuple(_bind(socket, endpoint) for endpoint, is_guarded in pairs if not is_guarded)
+    if security:
+        socket.setsockopt(zmq.CURVE_SERVER, 1)
+        socket.setsockopt(zmq.CURVE_SECRETKEY, security.server.secret)
+        socket.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
+        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # or without doorkeeper all might come in
+    return plain, tuple(_bind(socket, endpoint) for endpoint, is_guarded in pairs if is_guarded)
+
+
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
-    check_endpoint(endpoint)
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
@@ -132,26 +167,27 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
-def check_endpoint(endpoint: str) -> None:
-    """Raise `WireError` for an endpoint that may not be published on.
+def check_endpoint(endpoint: str, *, has_keys: bool) -> bool:
+    """Return whether an endpoint needs CURVE; `WireError` if it may not be published on.
 
     Only a numeric loopback address is surely loopback: names resolve to anything.
     """
     if endpoint.startswith("ipc:///"):
-        return
+        return False
     found = re.fullmatch(r"tcp://([^:/]+):(\*|\d+)", endpoint)
     if found is None or (found[2] != "*" and int(found[2]) > 65535):
         raise WireError(
-            f"cannot bind {endpoint}: allowed are tcp://127.0.0.1:PORT (0 to 65535 or *) "
+            f"cannot bind {endpoint}: allowed are tcp://ADDRESS:PORT (PORT: 0 to 65535 or *) "
             "and ipc:// with an absolute path"
         )
     try:
         loopback = ipaddress.IPv4Address(found[1]).is_loopback
     except ipaddress.AddressValueError:
         loopback = False
-    if not loopback:
+    if not loopback and not has_keys:
         raise WireError(
-            f"cannot bind {endpoint}: an endpoint that other machines can reach needs CURVE keys, "
-            "which this version does not support yet; use tcp://127.0.0.1:PORT, and a tunnel "
-            "such as `ssh -L` from elsewhere"
+            f"cannot bind {endpoint}: an endpoint that other machines can reach needs CURVE keys; "
+            "make them with `instrd keygen NAME` and set security.server_key and "
+            "security.clients in the config, or use tcp://127.0.0.1:PORT"
         )
+    return not loopback

@@ -28,8 +28,9 @@ from instrd.daemon.demo import demo_path, truth
 from instrd.daemon.errors import ConfigError, SourceError
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher, random_run
+from instrd.daemon.security import read_security
 from instrd.daemon.service import Chosen, Service
-from instrd.daemon.signals import StopWish, stop_on_signals
+from instrd.daemon.signals import ReloadWish, StopWish, obey_signals
 from instrd.daemon.sources import open_source, scheme_of
 from instrd.daemon.tally import Tally
 
@@ -49,6 +50,7 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
                 config.daemon.publish,
                 node=config.daemon.node or platform.node() or "instrd",
                 run=run_name,
+                security=read_security(config.security),
             )
         )
         control = _open_control(config, opened)
@@ -57,12 +59,18 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
             name, chosen = _open_chosen(choice, sources, console)
             opened.callback(chosen.source.close)
             sources[name] = chosen
+        if dashboard and not publisher.plain_endpoints:
+            log.warning(
+                "no dashboard without a plain endpoint: publish on tcp://127.0.0.1:PORT too"
+            )
+            dashboard = False
         say = tally.take if dashboard else _also_print(tally, wish)
         if dashboard:
-            opened.enter_context(_drawing(publisher.endpoints[0], console))
+            opened.enter_context(_drawing(publisher.plain_endpoints[0], console))
         service = Service(hearing, publisher, control, say, wish)
-        with stop_on_signals(wish):
-            exit_code = service.run(sources, commands_of(service, config_path))
+        reload_wish = ReloadWish() if config_path else None
+        with obey_signals(wish, reload_wish):
+            exit_code = service.run(sources, commands_of(service, config_path), reload_wish)
     is_demo = any(chosen.is_demo for chosen in sources.values())
     if is_demo or dashboard:
         tally.show(console, _playing_s() if is_demo else None)

@@ -3,23 +3,25 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from instrd.clients import protocol
+from instrd.clients.control import Request
 from instrd.clients.protocol import AnyMessage, EndReason, State
 from instrd.daemon.accounts import INTERVAL_S, Heartbeats
 from instrd.daemon.capture import Capture
 from instrd.daemon.config import Config
 from instrd.daemon.control import Commands, ControlSocket
+from instrd.daemon.errors import InstrdError
 from instrd.daemon.following import Following
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher
 from instrd.daemon.report import Place
 from instrd.daemon.ring import Hop, HopRing
 from instrd.daemon.sampleclock import wall_us
-from instrd.daemon.signals import StopWish
+from instrd.daemon.signals import ReloadWish, StopWish
 from instrd.daemon.sources import Source
 from instrd.daemon.stream import Stream, advance, hop_samples
 
@@ -63,7 +65,12 @@ class Service:
         self._failure = ""
         self.wish = wish
 
-    def run(self, sources: Mapping[str, Chosen], commands: Commands) -> int:
+    def run(
+        self,
+        sources: Mapping[str, Chosen],
+        commands: Commands,
+        reload_wish: ReloadWish | None = None,
+    ) -> int:
         """Follow the sources until all end or the wish comes; return the exit code.
 
         Whatever ends it, every open event gets its `off`, and `bye` says why.
@@ -80,6 +87,9 @@ class Service:
                         self._awake.clear()
                     if self._control is not None:
                         self._control.answer(commands)
+                    if reload_wish is not None and reload_wish.take():
+                        with suppress(InstrdError):  # the command has logged it
+                            commands["reload"](Request(cmd="reload"))
                     self.publisher.greet()
                     if heartbeats.due:
                         self._beat(heartbeats)

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish to stop, while a context lasts."""
+"""Signals as wishes, while a context lasts: SIGINT and SIGTERM to stop, SIGHUP to reload."""
 
 import signal
 from collections.abc import Iterator
@@ -25,19 +25,39 @@ class StopWish:
         self.reason = self.reason or reason
 
 
-@contextmanager
-def stop_on_signals(wish: StopWish) -> Iterator[None]:
-    """Turn signals into the wish; restore the former handlers at the end.
+class ReloadWish:
+    """Becomes true whenever somebody wants the settings read again, until it is taken up."""
 
-    A second signal while the first is being obeyed acts as it would have before.
+    def __init__(self) -> None:
+        self._asked = False
+
+    def ask(self) -> None:
+        self._asked = True
+
+    def take(self) -> bool:
+        """Return whether it was asked for since the last call."""
+        asked, self._asked = self._asked, False
+        return asked
+
+
+@contextmanager
+def obey_signals(stop: StopWish, reload: ReloadWish | None = None) -> Iterator[None]:
+    """Turn signals into the wishes; restore the former handlers at the end.
+
+    A second signal to stop while the first is being obeyed acts as it would have before, and so
+    does SIGHUP where nothing can be reloaded.
     """
-    former = {number: signal.getsignal(number) for number in STOPPING}
+    heeded = STOPPING if reload is None else (*STOPPING, signal.SIGHUP)
+    former = {number: signal.getsignal(number) for number in heeded}
 
     def obey(number: int, _frame: FrameType | None) -> None:
-        wish.ask(signal.Signals(number).name)
+        if number == signal.SIGHUP and reload is not None:
+            reload.ask()
+            return
+        stop.ask(signal.Signals(number).name)
         signal.signal(number, former[signal.Signals(number)])
 
-    for number in STOPPING:
+    for number in heeded:
         signal.signal(number, obey)
     try:
         yield

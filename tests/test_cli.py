@@ -114,7 +114,7 @@ def test_models_lists_the_bundles(settings: Path, capsys: pytest.CaptureFixture[
     assert "tones" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["run", "classify", "tail", "watch", "devices", "models"])
+@pytest.mark.parametrize("command", ["run", "classify", "tail", "watch", "keygen", "models"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(command, "--help") == 0
     assert "Usage" in capsys.readouterr().out

@@ -50,7 +50,7 @@ def test_all_mistakes_are_listed_at_once(tmp_path: Path) -> None:
         read_config(path)
     told = str(caught.value)
     for mistake in (
-        "colour: is not a setting; allowed: daemon, source",
+        "colour: is not a setting; allowed: daemon, security, source",
         "daemon.publish: got 'tcp://127.0.0.1:1'",
         "daemon.log_level: got 'loud'",
         "source[0].id: got 'Big Mic'",
@@ -72,6 +72,8 @@ def test_all_mistakes_are_listed_at_once(tmp_path: Path) -> None:
         ("source = []", "source: there is none"),
         ("[daemon]\npublish = []", "daemon.publish: there is none"),
         ("daemon = 3", "daemon: got 3, allowed a table"),
+        ('[security]\nserver_key = "a"', "security.clients: is missing"),
+        ('[security]\nclients = "a"', "security.server_key: is missing"),
         ("[daemon", "is not TOML"),
         ("source = 3", "source: got 3"),
         ("thresholds = []", "thresholds: got []"),

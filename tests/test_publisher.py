@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import zmq
+from keys import Keys
 
 from instrd.clients.codec import decode
 from instrd.clients.protocol import AnyMessage, Bye, Event, Hello, Level, Model, State, Status
@@ -178,20 +179,47 @@ def test_two_starts_have_different_names() -> None:
 
 
 def test_the_client_in_the_docs_follows_a_running_publisher(publisher: Publisher) -> None:
-    page = (HERE.parent / "docs" / "protocol.md").read_text(encoding="utf-8")
-    client = page.split("```python\n")[1].split("```")[0]
+    client = client_in_the_docs("tcp://127.0.0.1:5570")
     client = client.replace("tcp://127.0.0.1:5570", publisher.endpoints[0])
+    assert first_line_of(client, publisher) == "stage-left piano on 0.81\n"
+
+
+def test_the_client_with_keys_in_the_docs_follows_a_secured_publisher(tmp_path: Path) -> None:
+    keys = Keys.made(tmp_path)
+    endpoints = ["tcp://0.0.0.0:*"]
+    with Publisher(endpoints, node="foh", run="run1", security=keys.read()) as publisher:
+        port = publisher.endpoints[0].rpartition(":")[2]
+        client = client_in_the_docs("tcp://studio:5571")
+        for shown, real in (
+            ("tcp://studio:5571", f"tcp://127.0.0.1:{port}"),
+            ("studio.key", str(keys.public("server"))),
+            ("stage.key_secret", str(keys.secret("friend"))),
+        ):
+            client = client.replace(shown, real)
+        assert first_line_of(client, publisher) == "piano\n"
+
+
+def client_in_the_docs(endpoint: str) -> str:
+    """Return the first example that connects a bare socket to the endpoint."""
+    page = (HERE.parent / "docs" / "protocol.md").read_text(encoding="utf-8")
+    examples = [part.split("```")[0] for part in page.split("```python\n")[1:]]
+    return next(example for example in examples if f'connect("{endpoint}")' in example)
+
+
+def first_line_of(client: str, publisher: Publisher) -> str:
+    """Run a client beside a publisher of events until it prints a line."""
     command = [sys.executable, "-c", client]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         deadline = time.monotonic() + 10
         while not select.select([process.stdout], [], [], 0.02)[0]:
+            publisher.greet()
             publisher.publish(golden("event"))
             if time.monotonic() > deadline:
                 process.kill()  # its silence then reads as an empty line
         line = process.stdout.readline()
         process.kill()
-    assert line == "stage-left piano on 0.81\n"
+    return line
 
 
 def test_every_payload_is_plain_json_for_other_languages(
