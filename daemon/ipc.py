@@ -13,7 +13,7 @@ from pathlib import Path
 
 import zmq
 
-from instrd.daemon.errors import WireError
+from instrd.daemon.errors import InUseError, WireError
 
 
 @contextmanager
@@ -67,6 +67,6 @@ def _lock(lock: int, endpoint: str) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise WireError(
+        raise InUseError(
             f"{endpoint} is held by another instrd; stop that one or choose another path"
         ) from error

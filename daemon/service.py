@@ -13,6 +13,7 @@ from instrd.daemon.accounts import INTERVAL_S, Heartbeats
 from instrd.daemon.capture import Capture
 from instrd.daemon.config import Config
 from instrd.daemon.control import Commands, ControlSocket
+from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.following import Following
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher
@@ -188,7 +189,7 @@ class Service:
             if not following.ended:
                 self._end(name, "shutdown")
         self._beat(heartbeats)
-        exit_code = 1 if self._failure else 0
+        exit_code = ExitCode.FAILED if self._failure else ExitCode.DONE
         reason = self._failure or self.wish.reason or "all sources ended"
         self.tell([protocol.Bye(reason=reason, exit_code=exit_code)])
         if self._failure:

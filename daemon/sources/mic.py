@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from instrd.daemon.errors import SourceError
+from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.sources.devices import Device, find_device, portaudio
 from instrd.daemon.sources.lossmeter import LossMeter
@@ -95,7 +95,7 @@ class Microphone:
             )
             stream.start()
         except self._portaudio.PortAudioError as error:
-            raise SourceError(
+            raise DeviceError(
                 f"{self.description}: cannot be opened with {channels} channels at "
                 f"{self.rate_hz} Hz ({error})"
             ) from error
