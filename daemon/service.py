@@ -23,6 +23,7 @@ from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.signals import StopWish
 from instrd.daemon.sources import Source
 from instrd.daemon.stream import Stream, advance, hop_samples
+from instrd.daemon.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1
@@ -36,6 +37,8 @@ class Chosen:
     source: Source
     lossless: bool
     """Wait for the analysis rather than lose samples: files and pipes at the fast pace."""
+    may_wait: bool = False
+    """Whoever sends may take any time: pipes."""
     is_demo: bool = False
     """The bundled recording, whose contents are known."""
 
@@ -51,6 +54,7 @@ class Service:
         watch: Callable[[AnyMessage], None],
         wish: StopWish,
         *,
+        supervisor: Supervisor | None = None,
         beat_every_s: float = INTERVAL_S,
     ) -> None:
         self.hearing = hearing
@@ -59,6 +63,7 @@ class Service:
         self.states: dict[str, State] = {}
         self._control = control
         self._watch = watch
+        self._supervisor = supervisor or Supervisor({})
         self._awake = threading.Event()
         self._beat_every_s = beat_every_s
         self._failure = ""
@@ -75,6 +80,7 @@ class Service:
                 self._introduce(list(sources))
                 for name, chosen in sources.items():
                     self._follow(name, chosen, captures)
+                self._supervisor.ready(f"following {', '.join(sources)}")
                 while not self.wish and not self._all_ended():
                     if not self._take_hops():
                         self._awake.wait(TICK_S)
@@ -84,10 +90,13 @@ class Service:
                     self.publisher.greet()
                     if heartbeats.due:
                         self._beat(heartbeats)
+                    self._supervisor.turned(self.followed)
+                self._supervisor.stopping(self._why_it_ends)
             while self._take_hops():
                 pass  # what was captured before the end is judged too
         except Exception as error:
             self._failure = f"internal error: {error}"
+            self._supervisor.stopping(self._failure)
             self._say_goodbye(heartbeats)
             raise
         return self._say_goodbye(heartbeats)
@@ -134,6 +143,7 @@ class Service:
             capture,
             Stream(place, config, self.hearing.classifier, self.hearing.numbers),
             None if chosen.lossless else config.analysis.max_late_hops,
+            may_wait=chosen.may_wait,
         )
         self._say_status(name, "running")
 
@@ -190,8 +200,11 @@ class Service:
                 self._end(name, "shutdown")
         self._beat(heartbeats)
         exit_code = ExitCode.FAILED if self._failure else ExitCode.DONE
-        reason = self._failure or self.wish.reason or "all sources ended"
-        self.tell([protocol.Bye(reason=reason, exit_code=exit_code)])
+        self.tell([protocol.Bye(reason=self._why_it_ends, exit_code=exit_code)])
         if self._failure:
             log.error("%s", self._failure)
         return exit_code
+
+    @property
+    def _why_it_ends(self) -> str:
+        return self._failure or self.wish.reason or "all sources ended"
