@@ -22,7 +22,7 @@ class NotifySocket:
 
     def told(self) -> list[dict[str, str]]:
         """Return the datagrams that have come since the last call."""
-        datagrams = []
+        datagrams: list[dict[str, str]] = []
         while True:
             try:
                 text = self._socket.recv(65536).decode()
