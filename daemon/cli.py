@@ -17,6 +17,7 @@ from instrd.clients.subscriber import DEFAULT_ENDPOINT, Subscriber
 from instrd.clients.tail import lines
 from instrd.daemon.classify import classify as classify_file
 from instrd.daemon.config import Config, SourceChoice, read_config
+from instrd.daemon.doctor.command import doctor
 from instrd.daemon.errors import ConfigError, InstrdError, exit_code_of
 from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.hearing import Hearing, model_folders
@@ -43,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
+app.command()(doctor)
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Settings; config.toml shows all of them.")
 ]

@@ -14,6 +14,9 @@ class FakePortAudio(ModuleType):
         self._names = names
         self.default = type("Default", (), {"device": (default, -1)})
 
+    def get_portaudio_version(self) -> tuple[int, str]:
+        return 1899, "PortAudio V19.6.0"
+
     def query_hostapis(self) -> list[dict[str, Any]]:
         return [{"name": "ALSA"}]
 
