@@ -38,9 +38,9 @@ def check_control(control: str) -> Finding:
         return Finding(check, "ok", f"no instrd runs at {endpoint}")
     try:
         who = request(endpoint, "ping", timeout_s=ANSWER_S).result
-    except ControlError as error:
-        advice = "an instrd holds it but is stuck: end that one"
-        return wrong(check, str(error), advice, ExitCode.IN_USE)
+    except ControlError:
+        found = f"an instrd holds {endpoint} and does not answer within {ANSWER_S:g} s"
+        return wrong(check, found, "it is stuck: end it", ExitCode.IN_USE)
     return Finding(check, "ok", f"an instrd runs: node {who.get('node')}, run {who.get('run')}")
 
 
