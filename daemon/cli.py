@@ -17,7 +17,9 @@ from instrd.clients.keyfile import KeyFileError
 from instrd.daemon.classify import classify as classify_file
 from instrd.daemon.cli_following import keygen, tail, watch
 from instrd.daemon.config import Config, SourceChoice, read_config
-from instrd.daemon.errors import ConfigError, InstrdError
+from instrd.daemon.doctor.command import doctor
+from instrd.daemon.errors import ConfigError, InstrdError, exit_code_of
+from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.hearing import Hearing, model_folders
 from instrd.daemon.publisher import check_endpoint
 from instrd.daemon.run import run as run_daemon
@@ -28,7 +30,6 @@ from instrd.models.audiofile import AudioFileError
 from instrd.models.errors import BundleError
 
 S = TypeVar("S", bound=msgspec.Struct)
-BAD_INPUT = 2
 ON_PURPOSE = (InstrdError, BundleError, AudioFileError, KeyFileError, ConnectionError)
 OF_PROGRAM = ("--help", "-h", "--version")
 """Options that belong to `instrd`; any other one before a command belongs to `instrd run`."""
@@ -44,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
+app.command()(doctor)
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Settings; config.toml shows all of them.")
 ]
@@ -94,7 +96,8 @@ def run(
     """Listen, name the instruments, publish.
 
     Ends with exit code 0 on Ctrl-C, SIGTERM or when all sources have ended, 1 when something
-    fails while running, 2 when something cannot be started.
+    fails while running, 2 on bad input or settings, 3 without the microphone, 4 when an endpoint
+    is in use.
     """
     console = Console()
     settings = read_config(config) if config else Config()
@@ -150,7 +153,7 @@ def classify(
     if left_out:
         print(f"left out {len(left_out)} of {len(files)} files:", file=sys.stderr)
         print("\n".join(f"  {reason}" for reason in left_out), file=sys.stderr)
-        raise typer.Exit(BAD_INPUT)
+        raise typer.Exit(ExitCode.BAD_INPUT)
 
 
 for command in (tail, watch, keygen):
@@ -195,7 +198,7 @@ def check_config(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the program and exit; what we raise on purpose is one sentence and exit code 2."""
+    """Run the program and exit; what we raise on purpose is one sentence and its exit code."""
     logging.basicConfig(
         format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False)]
     )
@@ -206,7 +209,7 @@ def main(arguments: list[str] | None = None) -> None:
         app(args=arguments)
     except ON_PURPOSE as error:
         print(f"instrd: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        sys.exit(exit_code_of(error))
 
 
 def _with_model(config: Config, name: str | None, device: str | None) -> Config:

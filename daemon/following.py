@@ -17,6 +17,8 @@ class Following:
     stream: Stream
     max_late_hops: int | None
     """Skip to the newest hop when further behind; None: never, every sample counts."""
+    may_wait: bool = False
+    """Whoever sends may take any time, as through a pipe: standing still is no fault then."""
     discarded: int = 0
     """Samples not analysed because of a pause."""
     paused: bool = False
@@ -29,6 +31,16 @@ class Following:
         if self.capture.live or not self.ended:
             return "running"
         return "failed" if self.capture.error else "ended"
+
+    @property
+    def position(self) -> int:
+        """Up to where its samples were analysed, passed over in a pause, or named as lost."""
+        return self.stream.position
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be expected now: all is said, or a slow sender has sent no hop."""
+        return self.ended or (self.may_wait and not self._waiting_hops)
 
     def take(self) -> Iterator[Hop | AnyMessage]:
         """Yield the next hop, if there is one, after the gaps before it."""

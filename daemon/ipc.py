@@ -13,7 +13,7 @@ from pathlib import Path
 
 import zmq
 
-from instrd.daemon.errors import WireError
+from instrd.daemon.errors import InUseError, WireError
 
 
 @contextmanager
@@ -25,11 +25,11 @@ def owned(endpoint: str, *, private: bool) -> Iterator[None]:
     WireError
         The path is no good, or another process holds it.
     """
-    path = _checked_path(endpoint)
+    path = checked_path(endpoint)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if private:
-            _refuse_shared(path.parent)
+            refuse_shared(path.parent)
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise WireError(f"cannot use {endpoint}: {error}; choose another path") from error
@@ -44,7 +44,25 @@ def owned(endpoint: str, *, private: bool) -> Iterator[None]:
         os.close(lock)
 
 
-def _checked_path(endpoint: str) -> Path:
+def is_held(endpoint: str) -> bool:
+    """Return whether a process holds an ipc endpoint now; leaves no trace."""
+    try:
+        lock = os.open(f"{checked_path(endpoint)}.lock", os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise WireError(f"cannot look at {endpoint}: {error}") from error
+    try:
+        _lock(lock, endpoint)
+    except InUseError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def checked_path(endpoint: str) -> Path:
+    """Return the path of an ipc endpoint; raises `WireError` for one that cannot be used."""
     path = Path(endpoint.removeprefix("ipc://"))
     if not path.is_absolute():
         raise WireError(f"cannot bind {endpoint}: allowed is ipc:// and an absolute path")
@@ -57,7 +75,8 @@ def _checked_path(endpoint: str) -> Path:
     return path
 
 
-def _refuse_shared(folder: Path) -> None:
+def refuse_shared(folder: Path) -> None:
+    """Raise `WireError` for a directory that other users can look into or that is theirs."""
     found = folder.stat()
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise WireError(f"{folder} is open to other users; make it yours and `chmod 700 {folder}`")
@@ -67,6 +86,6 @@ def _lock(lock: int, endpoint: str) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise WireError(
+        raise InUseError(
             f"{endpoint} is held by another instrd; stop that one or choose another path"
         ) from error

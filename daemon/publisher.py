@@ -14,7 +14,7 @@ import zmq
 from instrd.clients.codec import encode, topic
 from instrd.clients.protocol import AnyMessage, Event, Hello, Model, State, Status
 from instrd.daemon import ipc
-from instrd.daemon.errors import WireError
+from instrd.daemon.errors import InUseError, WireError
 from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.security import Security
 from instrd.daemon.zap import DOMAIN, Clients, Doorkeeper
@@ -159,7 +159,7 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         if error.errno == zmq.EADDRINUSE:
-            raise WireError(
+            raise InUseError(
                 f"cannot bind {endpoint}: the address is in use, perhaps by another instrd; "
                 "stop that one or publish on another port"
             ) from error

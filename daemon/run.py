@@ -32,6 +32,7 @@ from instrd.daemon.security import read_security
 from instrd.daemon.service import Chosen, Service
 from instrd.daemon.signals import ReloadWish, StopWish, obey_signals
 from instrd.daemon.sources import open_source, scheme_of
+from instrd.daemon.supervisor import Supervisor
 from instrd.daemon.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ NOBODY_READS = "standard output was closed"
 def run(config: Config, *, config_path: Path | None, dashboard: bool, console: Console) -> int:
     """Follow the sources of the config until they end or a signal comes; return the exit code."""
     _refuse_two_pipes(config)
+    supervisor = Supervisor(os.environ)
     tally, wish, run_name = Tally(), StopWish(), random_run()
     with ExitStack() as opened:
         hearing = Hearing(config, run_name)
@@ -67,7 +69,7 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
         say = tally.take if dashboard else _also_print(tally, wish)
         if dashboard:
             opened.enter_context(_drawing(publisher.plain_endpoints[0], console))
-        service = Service(hearing, publisher, control, say, wish)
+        service = Service(hearing, publisher, control, say, wish, supervisor=supervisor)
         reload_wish = ReloadWish() if config_path else None
         with obey_signals(wish, reload_wish):
             exit_code = service.run(sources, commands_of(service, config_path), reload_wish)
@@ -93,7 +95,8 @@ def _open_chosen(
         raise ConfigError(f"source.id: got {name!r} twice; give each source its own id")
     scheme = scheme_of(choice.uri)
     source = open_source(choice.uri, pace=choice.pace, loop=choice.loop)
-    return name, Chosen(source, lossless=choice.pace == "fast" and scheme != "mic")
+    lossless = choice.pace == "fast" and scheme != "mic"
+    return name, Chosen(source, lossless, may_wait=scheme == "stdin")
 
 
 def _open_auto(

@@ -15,6 +15,7 @@ from instrd.daemon.capture import Capture
 from instrd.daemon.config import Config
 from instrd.daemon.control import Commands, ControlSocket
 from instrd.daemon.errors import InstrdError
+from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.following import Following
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher
@@ -24,6 +25,7 @@ from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.signals import ReloadWish, StopWish
 from instrd.daemon.sources import Source
 from instrd.daemon.stream import Stream, advance, hop_samples
+from instrd.daemon.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1
@@ -37,6 +39,8 @@ class Chosen:
     source: Source
     lossless: bool
     """Wait for the analysis rather than lose samples: files and pipes at the fast pace."""
+    may_wait: bool = False
+    """Whoever sends may take any time: pipes."""
     is_demo: bool = False
     """The bundled recording, whose contents are known."""
 
@@ -52,6 +56,7 @@ class Service:
         watch: Callable[[AnyMessage], None],
         wish: StopWish,
         *,
+        supervisor: Supervisor | None = None,
         beat_every_s: float = INTERVAL_S,
     ) -> None:
         self.hearing = hearing
@@ -60,6 +65,7 @@ class Service:
         self.states: dict[str, State] = {}
         self._control = control
         self._watch = watch
+        self._supervisor = supervisor or Supervisor({})
         self._awake = threading.Event()
         self._beat_every_s = beat_every_s
         self._failure = ""
@@ -81,6 +87,7 @@ class Service:
                 self._introduce(list(sources))
                 for name, chosen in sources.items():
                     self._follow(name, chosen, captures)
+                self._supervisor.ready(f"following {', '.join(sources)}")
                 while not self.wish and not self._all_ended():
                     if not self._take_hops():
                         self._awake.wait(TICK_S)
@@ -93,10 +100,13 @@ class Service:
                     self.publisher.greet()
                     if heartbeats.due:
                         self._beat(heartbeats)
+                    self._supervisor.turned(self.followed)
+                self._supervisor.stopping(self._why_it_ends)
             while self._take_hops():
                 pass  # what was captured before the end is judged too
         except Exception as error:
             self._failure = f"internal error: {error}"
+            self._supervisor.stopping(self._failure)
             self._say_goodbye(heartbeats)
             raise
         return self._say_goodbye(heartbeats)
@@ -143,6 +153,7 @@ class Service:
             capture,
             Stream(place, config, self.hearing.classifier, self.hearing.numbers),
             None if chosen.lossless else config.analysis.max_late_hops,
+            may_wait=chosen.may_wait,
         )
         self._say_status(name, "running")
 
@@ -198,9 +209,12 @@ class Service:
             if not following.ended:
                 self._end(name, "shutdown")
         self._beat(heartbeats)
-        exit_code = 1 if self._failure else 0
-        reason = self._failure or self.wish.reason or "all sources ended"
-        self.tell([protocol.Bye(reason=reason, exit_code=exit_code)])
+        exit_code = ExitCode.FAILED if self._failure else ExitCode.DONE
+        self.tell([protocol.Bye(reason=self._why_it_ends, exit_code=exit_code)])
         if self._failure:
             log.error("%s", self._failure)
         return exit_code
+
+    @property
+    def _why_it_ends(self) -> str:
+        return self._failure or self.wish.reason or "all sources ended"

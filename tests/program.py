@@ -9,6 +9,8 @@ import pytest
 
 from instrd.daemon.cli import main
 
+PROGRAM = [sys.executable, "-c", "from instrd.daemon.cli import main; main()"]
+
 
 def call(*arguments: str | Path) -> int:
     with pytest.raises(SystemExit) as ended:
@@ -18,7 +20,7 @@ def call(*arguments: str | Path) -> int:
 
 def started(*arguments: str | Path, extra: dict[str, str] | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", "from instrd.daemon.cli import main; main()", *map(str, arguments)],
+        [*PROGRAM, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

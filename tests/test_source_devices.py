@@ -1,42 +1,12 @@
 """Microphones on machines that have none, or no PortAudio."""
 
 import sys
-from types import ModuleType
-from typing import Any
 
 import pytest
+from fake_portaudio import FakePortAudio
 
 from instrd.daemon.errors import SourceError
 from instrd.daemon.sources import list_devices, open_source
-
-
-class FakePortAudio(ModuleType):
-    """Lists some devices and opens none."""
-
-    PortAudioError = RuntimeError
-
-    def __init__(self, names: list[str], default: int) -> None:
-        super().__init__("sounddevice")
-        self._names = names
-        self.default = type("Default", (), {"device": (default, -1)})
-
-    def query_hostapis(self) -> list[dict[str, Any]]:
-        return [{"name": "ALSA"}]
-
-    def query_devices(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": name,
-                "index": index,
-                "hostapi": 0,
-                "max_input_channels": 0 if name == "speaker" else 2,
-                "default_samplerate": 44_100.0,
-            }
-            for index, name in enumerate(self._names)
-        ]
-
-    def InputStream(self, **_: Any) -> None:  # noqa: N802  # PortAudio's own name
-        raise RuntimeError("Device busy")
 
 
 @pytest.fixture

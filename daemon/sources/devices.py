@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from instrd.daemon.errors import SourceError
+from instrd.daemon.errors import DeviceError, SourceError
 
 OTHERS = "without a microphone use file:PATH, stdin: or synth:"
 
@@ -35,12 +35,12 @@ def portaudio() -> Any:
         ) from error
     except Exception as error:
         # PortAudio starts inside the import; its error type cannot be had when that fails.
-        raise SourceError(f"PortAudio does not start here: {error}; {OTHERS}") from error
+        raise DeviceError(f"PortAudio does not start here: {error}; {OTHERS}") from error
     return sounddevice
 
 
 def list_devices() -> tuple[Device, ...]:
-    """Return all audio inputs. Raises SourceError without PortAudio."""
+    """Return all audio inputs. Raises `SourceError` without PortAudio."""
     sounddevice = portaudio()
     host_apis = sounddevice.query_hostapis()
     default = sounddevice.default.device[0]
@@ -70,10 +70,11 @@ def find_device(name: str) -> Device:
     if len(found) == 1:
         return found[0]
     if not devices:
-        raise SourceError(f"no microphone: this machine has no audio input; {OTHERS}")
+        raise DeviceError(f"no microphone: this machine has no audio input; {OTHERS}")
     wanted = f"microphone {name!r} is {'ambiguous' if found else 'unknown'}"
     listed = ", ".join(f"{device.name!r}" for device in found or devices)
-    raise SourceError(
+    # Only a name that fits several can never be right.
+    raise (SourceError if found else DeviceError)(
         f"{wanted if name else 'there is no default microphone'}; "
         f"{'it could be' if found else 'there are'} {listed}"
     )

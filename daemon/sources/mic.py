@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from instrd.daemon.errors import SourceError
+from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.sources.devices import Device, find_device, portaudio
 from instrd.daemon.sources.lossmeter import LossMeter
@@ -40,13 +40,18 @@ def open_microphone(uri: SourceUri, _pace: Pace, *, loop: bool) -> Source:
     """Open an audio input at its own rate with all its channels, which we mix ourselves."""
     if loop:
         raise SourceError(f"source {uri.text}: a microphone cannot be looped")
+    return Microphone(*choose_microphone(uri))
+
+
+def choose_microphone(uri: SourceUri) -> tuple[Device, MicrophoneOptions]:
+    """Return the device that an address means, and how to open it."""
     options = uri.options(MicrophoneOptions)
     device = find_device(uri.name)
     channel = options.channel
     if channel is not None and channel > device.channels:
         allowed = f"allowed 1..{device.channels} of {device.name!r}"
         raise SourceError(f"source {uri.text}: got channel {channel}, {allowed}")
-    return Microphone(device, options)
+    return device, options
 
 
 class Microphone:
@@ -95,7 +100,7 @@ class Microphone:
             )
             stream.start()
         except self._portaudio.PortAudioError as error:
-            raise SourceError(
+            raise DeviceError(
                 f"{self.description}: cannot be opened with {channels} channels at "
                 f"{self.rate_hz} Hz ({error})"
             ) from error
