@@ -91,10 +91,18 @@ def test_one_against_the_rest_it_decides_as_linear_svc(labels: int) -> None:
     np.testing.assert_allclose(logits, decided, atol=1e-3)
 
 
-def test_statistics_are_mean_and_deviation_and_deviation_of_the_change() -> None:
-    net = MfccSvm(frames=30, width=4, labels=3, features="statistics")
+def test_statistics_are_even_then_weighted_by_amplitude_and_ignore_the_level() -> None:
+    net = MfccSvm(frames=30, width=4, labels=3, bands=80, features="statistics")
     frames = np.random.default_rng(1).normal(-20.0, 5.0, (2, 30, 4)).astype(np.float32)
-    change = np.diff(frames, axis=1)
-    expected = [frames.mean(axis=1), frames.std(axis=1), change.std(axis=1)]
+    relative = frames.copy()
+    relative[:, :, 0] -= relative[:, :, 0].max(axis=1, keepdims=True)
+    amplitude = 10.0 ** (relative[:, :, :1] / np.sqrt(80.0) / 20.0)
+    weights = amplitude / amplitude.sum(axis=1, keepdims=True)
+    mean = (relative * weights).sum(axis=1)
+    spread = np.sqrt(((relative - mean[:, None]) ** 2 * weights).sum(axis=1))
+    change = np.diff(relative, axis=1).std(axis=1)
+    expected = [relative.mean(axis=1), relative.std(axis=1), mean, spread, change]
     got = net.describe(torch.from_numpy(frames)).numpy()
-    np.testing.assert_allclose(got, np.concatenate(expected, axis=1), atol=1e-4)
+    np.testing.assert_allclose(got, np.concatenate(expected, axis=1), atol=1e-3)
+    louder = frames + np.array([12.0, 0.0, 0.0, 0.0], np.float32)
+    np.testing.assert_allclose(net.describe(torch.from_numpy(louder)).numpy(), got, atol=1e-3)

@@ -60,9 +60,10 @@ class MfccSvm(nn.Module):
         relative = torch.cat([level, frames[:, :, 1:]], dim=2)
         change = relative[:, 1:] - relative[:, :-1]
         loud = torch.softmax(level * self.amplitude_exponent, dim=1)
-        even = torch.full_like(loud, 1.0 / frames.shape[1])
+        even = torch.ones_like(loud) / frames.shape[1]
+        even_change = torch.ones_like(loud[:, 1:]) / (frames.shape[1] - 1)
         parts = [*_statistics(relative, even), *_statistics(relative, loud)]
-        return torch.cat([*parts, _statistics(change, even[:, 1:])[1]], dim=1)
+        return torch.cat([*parts, _statistics(change, even_change)[1]], dim=1)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map frames (B, T, width) to logits (B, labels)."""
