@@ -10,7 +10,12 @@ from labelled_audio import RATE_HZ, write
 from miniature import LABELS, LOG_MEL, recipe, sound
 from torch import nn
 
-from instrd.training.clip_calibration import HYSTERESIS, calibrate_clips, fit_temperature
+from instrd.training.clip_calibration import (
+    HYSTERESIS,
+    calibrate_clips,
+    fit_temperature,
+    threshold_of,
+)
 from instrd.training.clip_split import Example, Parts
 from instrd.training.errors import TrainingError
 from instrd.training.frame_cache import FrameCache
@@ -98,3 +103,14 @@ def test_there_have_to_be_validation_clips_of_two_classes(
     windows = windows_of(parts, tmp_path)
     with pytest.raises(TrainingError, match=r"validation clips: .* \[split\] of the recipe"):
         calibrate_clips(Ear(), parts, windows)
+
+
+def test_a_threshold_lets_a_twentieth_of_weighted_negatives_pass_within_its_limits() -> None:
+    p = np.linspace(0.0, 1.0, 1001)
+    even = np.ones(1001)
+    assert threshold_of(p * 0.8, even) == pytest.approx(0.76, abs=0.002)
+    assert threshold_of(p, even) == 0.9
+    assert threshold_of(p * 0.1, even) == 0.4
+    # The upper half weighs a tenth: the twentieth lies lower among it.
+    light = np.where(p > 0.5, 0.1, 1.0)
+    assert threshold_of(p * 0.8, light) == pytest.approx(0.8 * 0.725, abs=0.002)

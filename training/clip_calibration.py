@@ -8,15 +8,17 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import nn
 
-from instrd.training.calibration import threshold_of
 from instrd.training.clip_split import Example, Parts
 from instrd.training.errors import TrainingError
 from instrd.training.net_answers import Doubles, logits_of, softmax
 from instrd.training.windows import Windows
 
 WINDOWS_A_CLIP = 4
-FALSE_ALARMS = 0.02
-"""Share of the windows of other labels that may reach a label's threshold_on."""
+FALSE_ALARMS = 0.05
+"""Share of the windows of other labels, each weighing the same, that may reach threshold_on."""
+_THRESHOLD_LEAST, _THRESHOLD_MOST = 0.4, 0.9
+_OVER_CHANCE = 1.2
+"""A threshold is at least so many times what a net gives each label that knows nothing."""
 HYSTERESIS = 0.6
 _FIRST_NUMBER = 2**31 + 1
 _LONGEST_LAG = 60
@@ -44,7 +46,8 @@ def calibrate_clips(net: nn.Module, parts: Parts, windows: Windows) -> ClipCalib
     temperature = fit_temperature(logits, truth, weights)
     p = softmax(logits / temperature)
     places = range(len(parts.labels))
-    on = [round(threshold_of(p[truth != k, k], FALSE_ALARMS), 4) for k in places]
+    least = max(_THRESHOLD_LEAST, _OVER_CHANCE / len(parts.labels))
+    on = [threshold_of(p[truth != k, k], weights[truth != k], least) for k in places]
     right = p.argmax(axis=1) == truth
     return ClipCalibration(
         temperature=round(temperature, 4),
@@ -70,6 +73,14 @@ def fit_temperature(logits: Doubles, truth: NDArray[np.int64], weights: Doubles)
         return float(-np.average(np.log(own + 1e-12), weights=weights))
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+
+
+def threshold_of(p: Doubles, weights: Doubles, least: float = _THRESHOLD_LEAST) -> float:
+    """Return the probability that `FALSE_ALARMS` of weighted negatives reach, within limits."""
+    order = np.argsort(-p)
+    reached = np.cumsum(weights[order]) / weights.sum()
+    threshold = float(p[order][min(np.searchsorted(reached, FALSE_ALARMS), len(p) - 1)])
+    return round(min(max(threshold, least), _THRESHOLD_MOST), 4)
 
 
 def _judged(net: nn.Module, parts: Parts, windows: Windows) -> tuple[Doubles, NDArray[np.int64]]:
