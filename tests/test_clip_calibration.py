@@ -55,7 +55,7 @@ class Ear(nn.Module):
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         heard = frames[:, -self.steps :].amin(dim=1)
         low, high = heard[:, :6].amax(dim=1), heard[:, 8:].amax(dim=1)
-        return torch.stack([torch.full_like(low, -40.0), low, high], dim=1) / 10.0
+        return torch.stack([torch.full_like(low, -40.0), low, high], dim=1) / 2.0
 
 
 def parts_of(folder: Path, silent_s: float = 0.0, labels: tuple[str, ...] = LABELS[1:]) -> Parts:

@@ -77,9 +77,10 @@ def fit_temperature(logits: Doubles, truth: NDArray[np.int64], weights: Doubles)
 
 def threshold_of(p: Doubles, weights: Doubles, least: float = _THRESHOLD_LEAST) -> float:
     """Return the probability that `FALSE_ALARMS` of weighted negatives reach, within limits."""
-    order = np.argsort(-p)
+    order: NDArray[np.int64] = np.argsort(-p)
     reached = np.cumsum(weights[order]) / weights.sum()
-    threshold = float(p[order][min(np.searchsorted(reached, FALSE_ALARMS), len(p) - 1)])
+    place = min(int(np.searchsorted(reached, FALSE_ALARMS)), len(p) - 1)
+    threshold = float(p[order[place]])
     return round(min(max(threshold, least), _THRESHOLD_MOST), 4)
 
 
