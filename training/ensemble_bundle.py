@@ -36,6 +36,7 @@ def _manifest(
     count = len(model.labels)
     return Manifest(
         name=name,
+        description=f"What {', '.join(one.name for one in manifests)} say together.",
         kind="ensemble",
         architecture="ensemble",
         labels=model.labels,
