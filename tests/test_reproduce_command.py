@@ -62,11 +62,14 @@ def run(recipes: Path, fit: MadeUp, *arguments: object) -> tuple[int, str]:
 
 
 def test_it_runs_everything_and_writes_the_page(recipes: Path, data: Path) -> None:
-    code, output = run(recipes, MadeUp(), "--data", data, "--seeds", 1)
+    pictures = ("--pictures", recipes / "pictures")
+    code, output = run(recipes, MadeUp(), "--data", data, "--seeds", 1, *pictures)
     assert code == 0
     assert "20 of 20 runs" in output
     assert "Ensemble" in output
     assert (recipes / "out" / "report.html").is_file()
+    assert (recipes / "pictures" / "table.md").read_text().startswith("| model | the paper |")
+    assert (recipes / "pictures" / "accuracies.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_models_labels_and_recipes_can_be_chosen(recipes: Path, data: Path) -> None:

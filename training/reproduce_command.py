@@ -23,6 +23,7 @@ BAD_INPUT, INTERRUPTED = 2, 130
 RECIPES = Path(__file__).parent / "recipes"
 """Ours, and in a folder below them the paper's."""
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+TABLE = "table.md"
 ALL_MODELS = ",".join(ARCHITECTURES)
 
 Data = Annotated[Path, typer.Option(help="The paper's data set, or a folder like it.")]
@@ -31,6 +32,9 @@ Seeds = Annotated[int, typer.Option(min=1, help="How often each recipe is run.")
 Models = Annotated[str, typer.Option(help="Such as cnn,lstm; what is left out is not run.")]
 Run = Annotated[Path, typer.Option(help="A folder for the runs; finished ones are not repeated.")]
 Page = Annotated[Path, typer.Option("--report", help="The HTML file to write.")]
+Pictures = Annotated[
+    Path | None, typer.Option(help="Also write the table, as Markdown, and PNG files there.")
+]
 Whose = Annotated[Literal["paper", "ours", "both"], typer.Option("--recipes")]
 
 
@@ -47,6 +51,7 @@ def register(app: typer.Typer, fit: Fit | None = None, recipes: Path = RECIPES) 
         run: Run = Path("runs/reproduction"),
         page: Page = Path("report.html"),
         whose: Whose = "both",
+        pictures: Pictures = None,
     ) -> None:
         """Run the paper's recipes and ours, and tell in one page how they compare."""
         readings: tuple[Labels, ...] = ("published", "corrected") if labels == "both" else (labels,)
@@ -64,9 +69,9 @@ def register(app: typer.Typer, fit: Fit | None = None, recipes: Path = RECIPES) 
             )
 
         try:
-            _tell(_watched(run_all), page)
+            _tell(_watched(run_all), page, pictures)
         except KeyboardInterrupt as stopped:
-            _tell(read_reproduction(run), page)
+            _tell(read_reproduction(run), page, pictures)
             raise typer.Exit(INTERRUPTED) from stopped
         except (TrainingError, OSError) as error:
             typer.echo(f"instrd-train: {error}", err=True)
@@ -119,9 +124,16 @@ def _watched(run_all: Callable[[Watch], Reproduction]) -> Reproduction:
         return run_all(watch)
 
 
-def _tell(reproduction: Reproduction, page: Path) -> None:
-    from instrd.training.report import write_report  # noqa: PLC0415 - loads matplotlib
+def _tell(reproduction: Reproduction, page: Path, pictures: Path | None) -> None:
+    from instrd.training.report import (  # noqa: PLC0415 - loads matplotlib
+        markdown_table,
+        write_pictures,
+        write_report,
+    )
 
     write_report(reproduction, page)
+    if pictures is not None:
+        write_pictures(reproduction, pictures)
+        (pictures / TABLE).write_text(markdown_table(reproduction), encoding="utf-8")
     Console().print(summary_table(reproduction))
     typer.echo(f"{page}: {reproduction.runs} of {reproduction.planned} runs")
