@@ -1,10 +1,18 @@
 import json
 from pathlib import Path
 
+import onnx
 import pytest
 from tone_bundle import tone_bundle
 
-from instrd.models.bundle import MANIFEST, ONNX, find_bundle, list_bundles, read_bundle
+from instrd.models.bundle import (
+    MANIFEST,
+    ONNX,
+    find_bundle,
+    list_bundles,
+    read_bundle,
+    write_bundle,
+)
 from instrd.models.errors import BundleError
 from instrd.models.registry import load_classifier
 
@@ -92,3 +100,20 @@ def test_a_net_with_other_inputs_than_its_kind_is_refused(folder: Path) -> None:
 def test_an_unknown_architecture_cannot_be_served_by_torch(folder: Path) -> None:
     with pytest.raises(BundleError, match="got architecture 'tone', allowed: causal_net"):
         load_classifier(read_bundle(folder), "cuda")
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_net_that_reads_weights_outside_its_bundle_is_refused(
+    absolute: bool, tmp_path: Path
+) -> None:
+    bundle = tone_bundle(tmp_path / "tones", "window")
+    model = onnx.load(bundle.onnx)
+    (weight,) = [one for one in model.graph.initializer if one.name == "weight"]
+    secret = tmp_path / "secret"
+    secret.write_bytes(weight.raw_data)
+    weight.ClearField("raw_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value=str(secret) if absolute else "../secret")
+    escaped = write_bundle(bundle.folder, bundle.manifest, {ONNX: model.SerializeToString()})
+    with pytest.raises(BundleError, match="ONNX Runtime refuses it"):
+        load_classifier(escaped)
