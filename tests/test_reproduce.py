@@ -108,3 +108,22 @@ def test_a_folder_with_one_reading_of_its_labels_has_no_ceiling(tmp_path: Path) 
     )
     assert done.ceiling is None
     assert done.runs == 5
+
+
+def test_only_groups_of_finished_runs_are_told_where_nothing_is_to_be_trained(
+    folder: Path, tmp_path: Path
+) -> None:
+    fit = MadeUp()
+
+    def all_but_two(plans: list[Plan]) -> list[Plan]:
+        return plans[:-2]
+
+    reproduce(
+        folder, tmp_path, paper_recipes=RECIPES, our_recipes=RECIPES, fit=fit, watch=all_but_two
+    )
+    trained = len(fit.fitted)
+    told = reproduce(
+        folder, tmp_path, paper_recipes=RECIPES, our_recipes=RECIPES, fit=fit, finished_only=True
+    )
+    assert len(fit.fitted) == trained == told.planned - 2
+    assert told.runs == told.planned - 5

@@ -13,7 +13,7 @@ from instrd.training.label_ceiling import label_ceiling
 from instrd.training.labelled_folder import LabelledFolder, Labels
 from instrd.training.layouts import read_folder
 from instrd.training.reproduction import Facts, Family, Reproduction, Trial, write_reproduction
-from instrd.training.results import RunResult
+from instrd.training.results import METRICS, RunResult
 from instrd.training.vote import Rule, vote
 
 NOT_THE_DATA_SET = "This is NOT the data set"
@@ -54,11 +54,13 @@ def reproduce(
     seeds: int = 3,
     fit: Fit,
     watch: Watch = iter,
+    finished_only: bool = False,
 ) -> Reproduction:
     """Run every recipe on every reading of the labels, a seed at a time; raises `TrainingError`.
 
     `fit` returns at once what a finished run folder holds, so calling this again goes on. What
-    there is so far lies in the run folder after every run.
+    there is so far lies in the run folder after every run. `finished_only` trains nothing and takes
+    the groups (recipes, labels, seed) of which every run is finished.
     """
     folders = {reading: read_folder(data, reading) for reading in labels}
     families: dict[Family, Sequence[ClipRecipe]] = {"paper": paper_recipes, "ours": our_recipes}
@@ -68,9 +70,12 @@ def reproduce(
         for family, recipes in families.items()
         for reading in labels
     ]
+    planned = sum(map(len, groups))
+    if finished_only:
+        groups = [g for g in groups if all((run / p.folder / METRICS).is_file() for p in g)]
     plans = [plan for group in groups for plan in group]
     last = {group[-1].folder for group in groups if len(group) > 1}
-    reproduction = _before(data, folders, len(plans))
+    reproduction = _before(data, folders, planned)
     run.mkdir(parents=True, exist_ok=True)
     write_reproduction(run, reproduction)
     group_of: dict[tuple[Family, Labels, int], list[Trial]] = defaultdict(list)

@@ -35,6 +35,9 @@ Page = Annotated[Path, typer.Option("--report", help="The HTML file to write.")]
 Pictures = Annotated[
     Path | None, typer.Option(help="Also write the table, as Markdown, and PNG files there.")
 ]
+Finished = Annotated[
+    bool, typer.Option("--finished", help="Train nothing; tell what finished runs hold.")
+]
 Whose = Annotated[Literal["paper", "ours", "both"], typer.Option("--recipes")]
 
 
@@ -52,6 +55,7 @@ def register(app: typer.Typer, fit: Fit | None = None, recipes: Path = RECIPES) 
         page: Page = Path("report.html"),
         whose: Whose = "both",
         pictures: Pictures = None,
+        finished: Finished = False,
     ) -> None:
         """Run the paper's recipes and ours, and tell in one page how they compare."""
         readings: tuple[Labels, ...] = ("published", "corrected") if labels == "both" else (labels,)
@@ -66,6 +70,7 @@ def register(app: typer.Typer, fit: Fit | None = None, recipes: Path = RECIPES) 
                 seeds=seeds,
                 fit=fit or _fit,
                 watch=watch,
+                finished_only=finished,
             )
 
         try:
