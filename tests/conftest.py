@@ -20,7 +20,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Small batches gain nothing from threads, which wait for each other on a busy machine."""
     import torch  # noqa: PLC0415 - most tests need none
