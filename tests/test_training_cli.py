@@ -36,7 +36,7 @@ def test_a_folder_that_is_no_bundle_is_one_sentence_and_exit_code_one(
 
 @pytest.mark.parametrize(
     "command",
-    ["render", "fit", "export", "evaluate", "perform", "ensemble", "reproduce", "compare"],
+    ["render", "fit", "export", "evaluate", "perform", "ensemble", "reproduce", "compare", "teach"],
 )
 def test_every_step_of_the_training_is_a_command(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

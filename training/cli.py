@@ -14,6 +14,7 @@ from instrd.training import (
     fit_command,
     perform_command,
     reproduce_command,
+    teach_command,
 )
 from instrd.training.errors import TrainingError
 
@@ -24,6 +25,7 @@ COMMANDS = (
     fit_command,
     perform_command,
     reproduce_command,
+    teach_command,
 )
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -1,0 +1,182 @@
+"""Music is kept as frames and the teacher's opinion of the same moments, file by file."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from labelled_audio import hiss, write
+from made_up_teacher import made_up_teacher
+
+from instrd.models.frontend import frames_of
+from instrd.training import teaching
+from instrd.training.cli import main
+from instrd.training.errors import TrainingError
+from instrd.training.music import (
+    FRONT_END,
+    INDEX,
+    STEP_FRAMES,
+    WINDOW_FRAMES,
+    Entry,
+    Music,
+    read_music,
+    read_recording,
+    window_count,
+)
+from instrd.training.pool import resample
+from instrd.training.teacher import RATE_HZ, Teacher
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_up_teacher(tmp_path_factory.mktemp("teacher"))
+
+
+def unwatched(outcomes: Iterable[teaching.Outcome], _: int) -> Iterable[teaching.Outcome]:
+    return outcomes
+
+
+def hear(teacher: Path, out: Path, path: Path, most_s: float = 720.0) -> teaching.Outcome:
+    """Hear one file in this process."""
+    recording = teaching.Recording(path, path.parent.name, f"{path.parent.name}/{path.name}.npz")
+    return teaching._hear(recording, teacher=teacher, out=out, most_s=most_s)
+
+
+def read(out: Path, outcome: teaching.Outcome) -> Music:
+    assert isinstance(outcome, Entry)
+    return read_recording(out / outcome.file, outcome.origin)
+
+
+def test_folders_become_a_bank_that_is_read_back(teacher: Path, tmp_path: Path) -> None:
+    write(tmp_path / "songs" / "deep" / "a.wav", hiss(1, 8.1))
+    write(tmp_path / "songs" / "b.FLAC", hiss(2, 4.0))
+    write(tmp_path / "games" / "a.wav", hiss(3, 6.0))
+    write(tmp_path / "games" / "short.wav", hiss(4, 3.9))
+    (tmp_path / "games" / "broken.ogg").write_bytes(b"OggS no more")
+    (tmp_path / "games" / "readme.txt").write_text("no sound")
+    taught = teaching.teach(
+        [tmp_path / "songs", tmp_path / "games"],
+        teacher=teacher,
+        out=tmp_path / "bank",
+        most_minutes=1.0,
+        processes=1,
+        watch=unwatched,
+    )
+    assert taught.short == 1
+    assert [file.path.name for file in taught.broken] == ["broken.ogg"]
+    music = read_music(tmp_path / "bank")
+    assert [(m.origin, m.frames.shape, m.logits.shape) for m in music] == [
+        ("songs", (200, 80), (1, 527)),
+        ("songs", (405, 80), (3, 527)),
+        ("games", (300, 80), (2, 527)),
+    ]
+    assert {m.frames.dtype for m in music} == {m.logits.dtype for m in music} == {np.dtype("f2")}
+
+
+@pytest.mark.parametrize(
+    ("frames", "windows"), [(0, 0), (199, 0), (200, 1), (299, 1), (300, 2), (1000, 9)]
+)
+def test_only_whole_windows_count(frames: int, windows: int) -> None:
+    assert window_count(frames) == windows
+
+
+@pytest.mark.parametrize("rate_hz", [FRONT_END.rate_hz, RATE_HZ])
+def test_window_and_frames_hold_the_same_moment(
+    rate_hz: int, teacher: Path, tmp_path: Path
+) -> None:
+    sound = np.zeros(10 * rate_hz, np.float32)
+    count = rate_hz // 2
+    start = 5 * rate_hz + count // 2  # a frame begins 44 ms before its hop
+    sound[start : start + count] = np.random.default_rng(0).normal(0.0, 0.1, count)
+    write(tmp_path / "songs" / "a.wav", sound, rate_hz)
+    music = read(tmp_path, hear(teacher, tmp_path, tmp_path / "songs" / "a.wav"))
+    loud = music.frames.max(axis=1) > -60.0
+    windows = [
+        loud[j * STEP_FRAMES :][:WINDOW_FRAMES].any() for j in range(window_count(len(loud)))
+    ]
+    assert windows == [False, True, True, False]
+    silent = Teacher(teacher).logits(np.zeros((1, 4 * RATE_HZ), np.float32))[0]
+    told = [not np.allclose(logits, silent, atol=1e-2) for logits in music.logits]
+    assert told == windows
+
+
+def test_frames_and_logits_are_those_of_the_whole_sound(teacher: Path, tmp_path: Path) -> None:
+    sound = np.repeat(hiss(5, 7.0), RATE_HZ // 8000)
+    write(tmp_path / "songs" / "a.wav", sound, RATE_HZ)
+    heard, _ = teaching._listen(tmp_path / "songs" / "a.wav", 60.0)
+    music = read(tmp_path, hear(teacher, tmp_path, tmp_path / "songs" / "a.wav"))
+    expected = frames_of(FRONT_END, resample(heard, RATE_HZ, FRONT_END.rate_hz))
+    np.testing.assert_allclose(music.frames, expected, atol=0.05)
+    second = heard[2 * RATE_HZ : 6 * RATE_HZ]
+    np.testing.assert_allclose(music.logits[1], Teacher(teacher).logits(second[None])[0], atol=1e-2)
+
+
+def test_of_a_long_file_only_the_beginning_is_heard(teacher: Path, tmp_path: Path) -> None:
+    write(tmp_path / "songs" / "a.wav", hiss(6, 12.0))
+    outcome = hear(teacher, tmp_path, tmp_path / "songs" / "a.wav", most_s=5.5)
+    assert outcome == Entry("songs/a.wav.npz", "songs", 275, 1)
+
+
+def test_what_is_there_already_is_not_heard_again(teacher: Path, tmp_path: Path) -> None:
+    write(tmp_path / "songs" / "a.wav", hiss(7, 5.0))
+    first = hear(teacher, tmp_path, tmp_path / "songs" / "a.wav")
+    (tmp_path / "songs" / "a.wav").write_bytes(b"gone")
+    assert hear(teacher, tmp_path, tmp_path / "songs" / "a.wav") == first
+
+
+def test_the_same_sound_gives_the_same_bytes(teacher: Path, tmp_path: Path) -> None:
+    write(tmp_path / "songs" / "a.wav", hiss(8, 5.0))
+    for bank in ("one", "two"):
+        hear(teacher, tmp_path / bank, tmp_path / "songs" / "a.wav")
+    files = [tmp_path / bank / "songs" / "a.wav.npz" for bank in ("one", "two")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert list((tmp_path / "one").rglob("*.*")) == [files[0]]
+
+
+def test_two_origins_of_one_name_are_refused(tmp_path: Path) -> None:
+    for parent in ("one", "two"):
+        write(tmp_path / parent / "songs" / "a.wav", hiss(9, 5.0))
+    with pytest.raises(TrainingError, match="got it twice"):
+        teaching.find_recordings([tmp_path / "one" / "songs", tmp_path / "two" / "songs"])
+
+
+def test_folders_without_sound_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="holds no audio file"):
+        teaching.find_recordings([tmp_path])
+    with pytest.raises(TrainingError, match="is no folder"):
+        teaching.find_recordings([tmp_path / "none"])
+
+
+def test_a_folder_that_is_no_bank_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="run instrd-train teach first"):
+        read_music(tmp_path)
+    (tmp_path / INDEX).write_text('[{"file": 1}]')
+    with pytest.raises(TrainingError, match="file"):
+        read_music(tmp_path)
+    entry = '{"file": "a.npz", "origin": "songs", "frames": 200, "windows": 1}'
+    (tmp_path / INDEX).write_text(f"[{entry}]")
+    (tmp_path / "a.npz").write_bytes(b"PK no zip")
+    with pytest.raises(TrainingError, match="is no taught recording"):
+        read_music(tmp_path)
+
+
+def test_the_command_tells_what_came_out_and_what_was_left_out(
+    teacher: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(tmp_path / "songs" / "a.wav", hiss(1, 9.0))
+    (tmp_path / "songs" / "b.wav").write_bytes(b"no sound")
+    arguments = ["teach", tmp_path / "songs", "--teacher", teacher, "--out", tmp_path / "bank"]
+    monkeypatch.setattr(sys, "argv", ["instrd-train", *map(str, arguments)])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    told = capsys.readouterr()
+    assert told.out.strip() == (
+        f"{tmp_path / 'bank'}: 1 files, 0.00 h; left out: 0 shorter than a window, 1 broken"
+    )
+    assert f"left out: {tmp_path / 'songs' / 'b.wav'}: not readable as audio" in told.err

@@ -1,0 +1,66 @@
+"""Music whose labels nobody knows, with the teacher's opinion of it: what is kept and how."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from instrd.models.frontend import FrontEnd
+from instrd.training.errors import TrainingError
+
+FRONT_END = FrontEnd()
+INDEX = "music.json"
+WINDOW_FRAMES = 200
+"""What the teacher hears at once: 4 s."""
+STEP_FRAMES = 100
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One recording; `file` is relative to the bank, `origin` the folder that it came from."""
+
+    file: str
+    origin: str
+    frames: int
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """One recording as its frames and the teacher's opinion of its windows.
+
+    `frames` (n, bands) float16 are decibels of `FRONT_END`; `logits` (m, tags) float16 are the
+    teacher's. Window j is the sound of frames j * STEP_FRAMES up to that + WINDOW_FRAMES.
+    """
+
+    file: str
+    origin: str
+    frames: NDArray[np.float16]
+    logits: NDArray[np.float16]
+
+
+def window_count(frames: int) -> int:
+    """Return how many whole windows so many frames hold."""
+    return max(0, (frames - WINDOW_FRAMES) // STEP_FRAMES + 1)
+
+
+def read_music(folder: Path) -> list[Music]:
+    """Return all that `instrd-train teach` wrote into a folder; raises `TrainingError`."""
+    try:
+        entries = msgspec.json.decode((folder / INDEX).read_bytes(), type=list[Entry])
+    except OSError as error:
+        raise TrainingError(folder, "holds no music; run instrd-train teach first") from error
+    except msgspec.DecodeError as error:
+        raise TrainingError(folder / INDEX, str(error)) from error
+    return [read_recording(folder / entry.file, entry.origin) for entry in entries]
+
+
+def read_recording(path: Path, origin: str) -> Music:
+    """Return one recording of a bank; raises `TrainingError`."""
+    try:
+        with np.load(path) as arrays:
+            return Music(str(path), origin, arrays["frames"], arrays["logits"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise TrainingError(path, f"is no taught recording: {error}") from error

@@ -1,0 +1,57 @@
+"""The command `instrd-train teach`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from instrd.models.audiofile import shown
+from instrd.training.music import FRONT_END
+
+Folders = Annotated[list[Path], typer.Argument(help="Folders of music; each is an origin.")]
+TeacherFolder = Annotated[
+    Path, typer.Option("--teacher", help="A folder with mn04's weights and its table of tags.")
+]
+Out = Annotated[Path, typer.Option(help="The bank to fill; what is in it already is kept.")]
+MostMinutes = Annotated[float, typer.Option("--most-minutes-per-file", min=0.1)]
+Processes = Annotated[int, typer.Option(min=1)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("teach")(teach)
+
+
+def teach(
+    folders: Folders,
+    *,
+    teacher: TeacherFolder,
+    out: Out,
+    most_minutes: MostMinutes = 12.0,
+    processes: Processes = 2,
+) -> None:
+    """Have a teacher hear unlabelled music and keep what it said, beside the frames."""
+    from instrd.training import teaching  # noqa: PLC0415 - torch takes seconds
+
+    def watch(outcomes: Iterable[teaching.Outcome], count: int) -> Iterable[teaching.Outcome]:
+        return track(outcomes, "Hearing", total=count, console=Console(stderr=True))
+
+    taught = teaching.teach(
+        folders,
+        teacher=teacher,
+        out=out,
+        most_minutes=most_minutes,
+        processes=processes,
+        watch=watch,
+    )
+    for file in taught.broken:
+        typer.echo(f"left out: {shown(file.path)}: {file.reason}", err=True)
+    frames = sum(entry.frames for entry in taught.entries)
+    hours = frames * FRONT_END.hop / FRONT_END.rate_hz / 3600.0
+    typer.echo(
+        f"{out}: {len(taught.entries)} files, {hours:.2f} h; left out: {taught.short} shorter"
+        f" than a window, {len(taught.broken)} broken"
+    )

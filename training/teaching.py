@@ -1,0 +1,175 @@
+"""Has the teacher hear folders of music and keeps what it said beside the frames."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from instrd.models.audiofile import AudioFile, AudioFileError
+from instrd.models.frontend import frames_of
+from instrd.training.errors import TrainingError
+from instrd.training.music import (
+    FRONT_END,
+    INDEX,
+    STEP_FRAMES,
+    WINDOW_FRAMES,
+    Entry,
+    read_recording,
+    window_count,
+)
+from instrd.training.pool import resample
+from instrd.training.teacher import RATE_HZ, Teacher
+
+Floats = NDArray[np.float32]
+
+SUFFIXES = frozenset({".ogg", ".mp3", ".flac", ".wav", ".opus"})
+_BATCH = 16
+_SAMPLES_OF_A_FRAME = FRONT_END.hop * RATE_HZ // FRONT_END.rate_hz
+"""At the teacher's rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One file to hear, and its place in the bank."""
+
+    path: Path
+    origin: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file that is no sound, and why."""
+
+    path: Path
+    reason: str
+
+
+Outcome = Entry | Broken | Literal["short"]
+Watch = Callable[[Iterable[Outcome], int], Iterable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What is in the bank, and what is not: files of less than a window, and broken ones."""
+
+    entries: list[Entry]
+    short: int
+    broken: list[Broken]
+
+
+def teach(
+    folders: Sequence[Path],
+    *,
+    teacher: Path,
+    out: Path,
+    most_minutes: float,
+    processes: int,
+    watch: Watch,
+) -> Taught:
+    """Hear every audio file below `folders` and fill the bank `out`; keeps what is there."""
+    Teacher(teacher)  # its errors are told before any process starts
+    recordings = find_recordings(folders)
+    out.mkdir(parents=True, exist_ok=True)
+    hear = partial(_hear, teacher=teacher, out=out, most_s=60.0 * most_minutes)
+    outcomes = list(watch(_by_several(hear, recordings, processes), len(recordings)))
+    entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+    (out / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=1))
+    broken = [outcome for outcome in outcomes if isinstance(outcome, Broken)]
+    return Taught(entries, outcomes.count("short"), broken)
+
+
+def find_recordings(folders: Sequence[Path]) -> list[Recording]:
+    """Return all audio files below the folders, in order; raises `TrainingError`."""
+    origins: dict[str, Path] = {}
+    found = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise TrainingError(folder, "is no folder")
+        origin = folder.resolve().name
+        if origin in origins:
+            raise TrainingError(folder, f"has the name of {origins[origin]}; got it twice")
+        origins[origin] = folder
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                file = f"{origin}/{path.relative_to(folder).as_posix()}.npz"
+                found.append(Recording(path, origin, file))
+    if not found:
+        raise TrainingError(folders[0], f"holds no audio file ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def _by_several(
+    hear: Callable[[Recording], Outcome], recordings: Sequence[Recording], processes: int
+) -> Iterator[Outcome]:
+    """Yield the outcomes in order; one process is this one, several have one thread each."""
+    if processes == 1:
+        yield from map(hear, recordings)
+        return
+    # A child forked from a process with torch's threads could wait for them for ever.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, torch.set_num_threads, (1,)) as pool:
+        yield from pool.map(hear, recordings)
+
+
+def _hear(recording: Recording, *, teacher: Path, out: Path, most_s: float) -> Outcome:
+    file = out / recording.file
+    if file.is_file():
+        music = read_recording(file, recording.origin)
+        return Entry(recording.file, recording.origin, len(music.frames), len(music.logits))
+    try:
+        signal, rate_hz = _listen(recording.path, most_s)
+    except AudioFileError as error:
+        return Broken(recording.path, error.reason)
+    frames = frames_of(FRONT_END, resample(signal, rate_hz, FRONT_END.rate_hz))
+    if len(frames) < WINDOW_FRAMES:
+        return "short"
+    sound = resample(signal, rate_hz, RATE_HZ)
+    logits = _opinion(_teacher_of(teacher), sound, window_count(len(frames)))
+    _write(file, frames=frames.astype(np.float16), logits=logits)
+    return Entry(recording.file, recording.origin, len(frames), len(logits))
+
+
+def _listen(path: Path, most_s: float) -> tuple[Floats, int]:
+    """Return the first `most_s` of a file as mono (n,), and its rate in Hz."""
+    blocks, count = [], 0
+    with AudioFile(path) as file:
+        for block in file.blocks(file.rate_hz):
+            blocks.append(block)
+            count += len(block)
+            if count >= most_s * file.rate_hz:
+                break
+        return np.concatenate(blocks)[: round(most_s * file.rate_hz)], file.rate_hz
+
+
+def _opinion(teacher: Teacher, sound: Floats, count: int) -> NDArray[np.float16]:
+    """Return the logits of `count` windows of a sound at the teacher's rate, (count, tags)."""
+    length, step = WINDOW_FRAMES * _SAMPLES_OF_A_FRAME, STEP_FRAMES * _SAMPLES_OF_A_FRAME
+    whole = (count - 1) * step + length
+    sound = np.pad(sound, (0, max(0, whole - len(sound))))  # resampled, it may lack a sample
+    windows = sliding_window_view(sound[:whole], length)[::step]
+    parts = [teacher.logits(windows[first : first + _BATCH]) for first in range(0, count, _BATCH)]
+    return np.concatenate(parts).astype(np.float16)
+
+
+def _write(file: Path, **arrays: NDArray[np.float16]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(f".{os.getpid()}")
+    with unfinished.open("wb") as opened:
+        np.savez(opened, **arrays)  # type: ignore[arg-type]  # typed as if allow_pickle were an array
+    unfinished.replace(file)
+
+
+@lru_cache(maxsize=1)
+def _teacher_of(folder: Path) -> Teacher:
+    return Teacher(folder)
