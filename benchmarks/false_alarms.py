@@ -1,16 +1,16 @@
 """How often instrd names an instrument where there is none.
 
-    python benchmarks/false_alarms.py [--hours 1] [--model base] [FILE...]
+    python benchmarks/false_alarms.py [--hours 1] [--model base] [--hop-s 0.1] [FILE|FOLDER...]
 
 Streams digital zeros, then white noise at -60 dBFS and at -30 dBFS, then the given recordings
 (of speech, traffic, applause) through the daemon's own pipeline under a virtual clock, and
-counts the `on` events.
+counts the `on` events. Of a folder, all recordings follow each other in one stream.
 """
 
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,8 @@ from instrd.daemon.report import Place
 from instrd.daemon.ring import Hop
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.stream import Stream, advance
-from instrd.models.audiofile import AudioFile
+from instrd.models.audiofile import AudioFileError, read_audio
+from instrd.training.pool import resample
 
 RATE_HZ = 16_000
 Blocks = Iterator[NDArray[np.float32]]
@@ -39,6 +40,19 @@ def noise(hops: int, hop: int, dbfs: float) -> Blocks:
     random = np.random.default_rng(5)
     level = np.float32(10 ** (dbfs / 20))
     return (level * random.standard_normal(hop, np.float32) for _ in range(hops))
+
+
+def recordings(paths: Iterable[Path], hop: int) -> Blocks:
+    """Yield the sound of all files that can be read, at `RATE_HZ`, peaks at -6 dBFS."""
+    for path in paths:
+        try:
+            sound, rate_hz = read_audio(path)
+        except AudioFileError as error:
+            print(f"left out: {error}")
+            continue
+        heard = resample(sound, rate_hz, RATE_HZ)
+        heard *= np.float32(0.5 / max(float(np.abs(heard).max(initial=0.0)), 1e-3))
+        yield from np.pad(heard, (0, -len(heard) % hop)).reshape(-1, hop)
 
 
 def count_ons(hearing: Hearing, rate_hz: int, blocks: Blocks) -> tuple[Counter[str], float]:
@@ -61,12 +75,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--model", default="base")
+    parser.add_argument("--folder", type=Path, action="append", default=[], help="of bundles")
+    parser.add_argument("--hop-s", type=float, default=0.1)
     parser.add_argument("files", nargs="*", type=Path)
     chosen = parser.parse_args()
     config = Config()
-    config = msgspec.structs.replace(
-        config, model=msgspec.structs.replace(config.model, name=chosen.model)
-    )
+    folders = tuple(map(str, chosen.folder))
+    model = msgspec.structs.replace(config.model, name=chosen.model, folders=folders)
+    analysis = msgspec.structs.replace(config.analysis, hop_s=chosen.hop_s)
+    config = msgspec.structs.replace(config, model=model, analysis=analysis)
     hearing = Hearing(config, "test")
     hop = round(config.analysis.hop_s * RATE_HZ)
     hops = round(chosen.hours * 3600 / config.analysis.hop_s)
@@ -76,9 +93,8 @@ def main() -> None:
         "noise at -30 dBFS": (RATE_HZ, noise(hops, hop, -30.0)),
     }
     for path in chosen.files:
-        file = AudioFile(path)
-        size = round(config.analysis.hop_s * file.rate_hz)
-        cases[path.name] = (file.rate_hz, file.blocks(size))
+        paths = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        cases[path.name] = (RATE_HZ, recordings(paths, hop))
     for name, (rate_hz, blocks) in cases.items():
         began = time.monotonic()
         ons, seconds = count_ons(hearing, rate_hz, blocks)

@@ -116,6 +116,7 @@ class Calibration:
         self._multi_label = manifest.multi_label
         self._temperature = np.array(manifest.temperature, np.float32)
         self._bias = np.array(manifest.bias, np.float32)
+        self.labels = len(manifest.labels)
 
     def probabilities(self, logits: Floats) -> Floats:
         """Map (..., labels) logits to (..., labels) probabilities."""

@@ -6,8 +6,15 @@ import msgspec
 import numpy as np
 from sounds import silence, tone
 
-from instrd.training.recipe import Recipe, read_recipe
-from instrd.training.stems import BANK, Track
+from instrd.training.music import FRONT_END, INDEX, NAMES, STEP_FRAMES, WINDOW_FRAMES, Entry
+from instrd.training.opinions import MUSIC, opinion_tags
+from instrd.training.recipe import PARTS, Recipe, read_recipe
+from instrd.training.stems import BANK, Track, framed
+from instrd.training.teacher_net import TAGS
+
+_NAMED = (MUSIC, *opinion_tags())
+AUDIOSET = (*_NAMED, *(f"tag {k}" for k in range(TAGS - len(_NAMED))))
+"""As many tags as the teacher has, those that stand for our labels by name."""
 
 BASE = Path(__file__).parent.parent / "training" / "recipes" / "base.toml"
 RATE_HZ = 16_000
@@ -16,7 +23,7 @@ RATE_HZ = 16_000
 def small_recipe(**changes: object) -> Recipe:
     """Return the base recipe cut down to two labels, short segments and four steps."""
     base = read_recipe(BASE)
-    fit = msgspec.structs.replace(base.fit, steps=4, batch=4, compiled=False)
+    fit = msgspec.structs.replace(base.fit, steps=4, batch=4, lessons=2, compiled=False)
     mixing = msgspec.structs.replace(base.mixing, segment_frames=30, stems_odds=(0.1, 0.6, 0.3))
     small = msgspec.structs.replace(base, labels=("flute", "other"), fit=fit, mixing=mixing)
     return msgspec.structs.replace(small, **changes)
@@ -32,10 +39,25 @@ def small_bank(folder: Path) -> Path:
         "other": rng.normal(0.0, 0.1, 3 * RATE_HZ).astype(np.float32),
     }
     tracks = []
-    for part in ("train", "calibrate"):
+    for part in PARTS:
         for label, sound in sounds.items():
             file = f"{label}-{part}.npy"
-            np.save(folder / file, (sound * 32_767).astype(np.int16))
-            tracks.append(Track(file, label, "made up", part, len(sound)))
+            rows = framed(sound, read_recipe(BASE).front_end)
+            np.save(folder / file, rows)
+            tracks.append(Track(file, label, "made up", part, len(rows)))
     (folder / BANK).write_bytes(msgspec.json.encode(tracks))
+    return folder
+
+
+def small_music(folder: Path, *, windows: int = 3, loudest: str = "Music") -> Path:
+    """Write one recording of noise of which the teacher is sure that it is one tag."""
+    folder.mkdir()
+    frames = (windows - 1) * STEP_FRAMES + WINDOW_FRAMES
+    logits = np.full((windows, TAGS), -8.0, np.float16)
+    logits[:, AUDIOSET.index(loudest)] = 4.0
+    noise = np.random.default_rng(1).normal(-40.0, 5.0, (frames, FRONT_END.bands))
+    np.savez(folder / "noise.npz", frames=noise.astype(np.float16), logits=logits)
+    entry = Entry("noise.npz", "made up", frames, windows)
+    (folder / INDEX).write_bytes(msgspec.json.encode([entry]))
+    (folder / NAMES).write_bytes(msgspec.json.encode(AUDIOSET))
     return folder

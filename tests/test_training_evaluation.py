@@ -14,7 +14,7 @@ from instrd.models.classifier import Calibration
 from instrd.models.net import OnnxNet
 from instrd.training.evaluation import evaluate
 from instrd.training.pairs import judge_pairs
-from instrd.training.pool import read_pool
+from instrd.training.pool import read_pools
 
 HELD_OUT = "tonejs-instruments npm"
 ROWS = (
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_only_loud_seconds_and_clips_of_held_out_sources_count(pool: Path, folder: Path) -> None:
-    measured = evaluate(folder, pool)
+    measured = evaluate(folder, [pool])
     assert measured["windows_1s"]["rows"] == 3
     assert measured["clips"]["rows"] == 2
     assert measured["windows_1s"]["accuracy"] == 1.0
@@ -60,7 +60,7 @@ def test_only_loud_seconds_and_clips_of_held_out_sources_count(pool: Path, folde
 
 
 def test_an_instrument_heard_in_the_background_is_a_false_alarm(pool: Path, folder: Path) -> None:
-    alarms = evaluate(folder, pool)["false_alarms"]
+    alarms = evaluate(folder, [pool])["false_alarms"]
     assert alarms["background"] == 0.5  # two of the four loud seconds
 
 
@@ -68,14 +68,18 @@ def test_the_figures_are_written_into_a_bundle_that_is_still_whole(
     pool: Path, folder: Path
 ) -> None:
     before = read_bundle(folder)
-    measured = evaluate(folder, pool)
+    measured = evaluate(folder, [pool])
     after = read_bundle(folder)
     assert after.manifest.metrics["held_out"] == measured
     assert after.manifest.files == before.manifest.files
 
 
 def test_two_at_once_are_both_found(pool: Path) -> None:
-    clips = [clip for clip in read_pool(pool) if clip.path in {"right.wav", "background.wav"}]
+    clips = [
+        clip
+        for clip in read_pools([pool])
+        if Path(clip.path).name in {"right.wav", "background.wav"}
+    ]
     bundle = tone_bundle(pool / "two", labels=("piano", "other"))
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
 
@@ -83,12 +87,13 @@ def test_two_at_once_are_both_found(pool: Path) -> None:
         state = np.zeros((len(frames), net.state_size), np.float32)
         return calibration.probabilities(net(frames, state)[0][:, -1])
 
-    found = judge_pairs(judge, clips, pool, bundle.manifest, seed=0)
+    found = judge_pairs(judge, clips, bundle.manifest, seed=0)
     assert found["both_are_the_likeliest_two"] == 1.0
     assert found["wrong"] == 0.0
+    assert 0.0 < found["predominant_is_likeliest"] <= 1.0
 
 
 def test_one_label_makes_no_pair(pool: Path) -> None:
-    clips = [clip for clip in read_pool(pool) if clip.label == "piano"]
+    clips = [clip for clip in read_pools([pool]) if clip.label == "piano"]
     manifest = tone_bundle(pool / "one", labels=("piano", "other")).manifest
-    assert judge_pairs(np.zeros_like, clips, pool, manifest, seed=0) == {}
+    assert judge_pairs(np.zeros_like, clips, manifest, seed=0) == {}

@@ -2,37 +2,72 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_run import small_bank, small_recipe
+from small_run import small_bank, small_music, small_recipe
 
 from instrd.training.calibration import calibrate
 from instrd.training.errors import TrainingError
 from instrd.training.export import export
-from instrd.training.fit import CHECKPOINT, LOG, fit, trained
-from instrd.training.optimisation import rate_share
+from instrd.training.fit import (
+    CHECKPOINT,
+    LOG,
+    Material,
+    build,
+    fit,
+    hidden_matrices,
+    trained,
+)
+from instrd.training.optimisation import Muon, rate_share
+from instrd.training.recipe import finishing
+
+
+def material(folder: Path) -> Material:
+    return Material(small_bank(folder / "stems"), small_music(folder / "music"))
+
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_cut(tmp_path: Path) -> None:
-    recipe, bank = small_recipe(), small_bank(tmp_path / "stems")
-    fit(recipe, bank=bank, run=tmp_path / "whole")
-    fit(recipe, bank=bank, run=tmp_path / "cut", until=2)
-    fit(recipe, bank=bank, run=tmp_path / "cut")
+    recipe, data = small_recipe(), material(tmp_path)
+    fit(recipe, data, run=tmp_path / "whole")
+    fit(recipe, data, run=tmp_path / "cut", until=2)
+    fit(recipe, data, run=tmp_path / "cut")
     whole, cut = (trained(recipe, tmp_path / name).state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
 def test_a_run_learns_and_leaves_a_log_and_a_calibrated_net(tmp_path: Path) -> None:
-    recipe, bank, run = small_recipe(), small_bank(tmp_path / "stems"), tmp_path / "run"
-    fit(recipe, bank=bank, run=run)
+    recipe, data, run = small_recipe(), material(tmp_path), tmp_path / "run"
+    fit(recipe, data, run=run)
     state = torch.load(run / CHECKPOINT, weights_only=True)
     assert state["step"] == recipe.fit.steps
     assert "parameters" in (run / LOG).read_text()
-    calibrated = calibrate(trained(recipe, run), recipe, bank)
+    calibrated = calibrate(trained(recipe, run), recipe, data.bank, "calibrate")
     assert all(t > 0.0 for t in calibrated.temperature)
     assert all(
         off < on for on, off in zip(calibrated.threshold_on, calibrated.threshold_off, strict=True)
     )
+
+
+def test_without_music_a_run_learns_from_mixtures_alone(tmp_path: Path) -> None:
+    fit(small_recipe(), Material(small_bank(tmp_path / "stems")), run=tmp_path / "run", until=1)
+    assert (tmp_path / "run" / CHECKPOINT).is_file()
+
+
+def test_a_finishing_run_begins_with_what_was_measured_and_hears_every_part(
+    tmp_path: Path,
+) -> None:
+    recipe, data = small_recipe(), material(tmp_path)
+    fit(recipe, data, run=tmp_path / "measured")
+    last = finishing(recipe)
+    assert set(last.fit.parts) == {"train", "calibrate", "held_out"}
+    fit(last, data, run=tmp_path / "finished", start=tmp_path / "measured", until=1)
+    before, after = (
+        trained(r, tmp_path / name).state_dict()
+        for r, name in ((recipe, "measured"), (last, "finished"))
+    )
+    assert torch.equal(before["mean"], after["mean"])
+    assert not torch.equal(before["head.weight"], after["head.weight"])
 
 
 def test_the_learning_rate_rises_to_its_highest_and_falls_to_nothing() -> None:
@@ -46,3 +81,26 @@ def test_the_learning_rate_rises_to_its_highest_and_falls_to_nothing() -> None:
 def test_exporting_what_was_never_trained_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="instrd-train fit"):
         export(tmp_path, tmp_path / "bundle", data=tmp_path, bank=tmp_path)
+
+
+def test_a_step_of_muon_is_orthogonal_whatever_the_gradient_was() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((8, 20), (20, 8), (6, 4, 3, 3)):
+        matrix = torch.nn.Parameter(torch.zeros(shape))
+        matrix.grad = torch.randn(shape, generator=generator) * 1e-3
+        Muon([matrix], lr=1.0, weight_decay=0.0).step()
+        tall = max(1.0, shape[0] / matrix[0].numel()) ** 0.5
+        values = torch.linalg.svdvals(matrix.detach().reshape(shape[0], -1)) / tall
+        assert values.min() > 0.6
+        assert values.max() < 1.3
+
+
+def test_muon_moves_the_matrices_within_the_net_and_no_other_weights() -> None:
+    net = build(small_recipe())
+    moved = {id(matrix) for matrix in hidden_matrices(net)}
+    names = {name for name, parameter in net.named_parameters() if id(parameter) in moved}
+    assert "stages.1.conv.weight" in names
+    assert "blocks.0.pointwise.weight" in names
+    assert "hidden.weight" in names
+    assert not any(part in name for name in names for part in ("head", "depthwise", "norm"))
+    assert "stages.0.conv.weight" not in names

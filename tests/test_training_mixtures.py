@@ -1,30 +1,32 @@
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from small_run import small_bank, small_recipe
-from sounds import silence, tone
 
+from instrd.training.audible import judge
 from instrd.training.errors import TrainingError
-from instrd.training.mixtures import Mixer, judge
+from instrd.training.mixtures import Mixer
 
-RATE_HZ, HOP = 16_000, 320
-MIXING = small_recipe().mixing
+MIXING = msgspec.structs.replace(small_recipe().mixing, segment_frames=100)
 ONSET, HOLD = MIXING.onset_frames, MIXING.hold_frames
+FRAMES = 100
 
 
-def blink(start: int, end: int, frames: int = 100, amplitude: float = 0.1) -> np.ndarray:
-    """Return a tone in frames `start` to `end` - 1 and silence around it."""
-    parts = (
-        silence(start * HOP / RATE_HZ, RATE_HZ),
-        tone(1000.0, (end - start) * HOP / RATE_HZ, RATE_HZ, amplitude),
-        silence((frames - end) * HOP / RATE_HZ, RATE_HZ),
-    )
-    return np.concatenate(parts)
+def blink(start: int, end: int, level_db: float = 0.0) -> np.ndarray:
+    """Return the levels of a stem that sounds in frames `start` to `end` - 1, (FRAMES,)."""
+    levels = np.full(FRAMES, -100.0, np.float32)
+    levels[start:end] = level_db
+    return levels
+
+
+def judged(*stems: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return judge(np.stack(stems, axis=1), MIXING)
 
 
 def test_a_stem_is_wanted_while_it_sounds_and_for_the_hold_after() -> None:
-    targets, weights = judge([blink(20, 60)], HOP, MIXING)
+    targets, weights = judged(blink(20, 60))
     wanted = np.flatnonzero(targets[:, 0])
     assert (wanted[0], wanted[-1]) == (20, 59 + HOLD)
     assert weights[:20].all()
@@ -32,36 +34,39 @@ def test_a_stem_is_wanted_while_it_sounds_and_for_the_hold_after() -> None:
 
 
 def test_the_first_frames_of_an_onset_are_not_judged() -> None:
-    _, weights = judge([blink(20, 60)], HOP, MIXING)
+    _, weights = judged(blink(20, 60))
     assert not weights[20 : 20 + ONSET].any()
     assert weights[20 + ONSET : 60].all()
 
 
 def test_a_stem_drowned_by_another_is_neither_wanted_nor_unwanted() -> None:
-    loud, drowned = blink(0, 100), blink(0, 100, amplitude=0.1 * 10 ** (-32 / 20))
-    targets, weights = judge([loud, drowned], HOP, MIXING)
+    targets, weights = judged(blink(0, 100), blink(0, 100, -32.0))
     assert targets[5:, 0].all()
     assert not targets[:, 1].any()
     assert not weights[5:, 1].any()
 
 
 def test_a_stem_far_below_the_mix_counts_as_absent() -> None:
-    loud, inaudible = blink(0, 100), blink(0, 100, amplitude=0.1 * 10 ** (-50 / 20))
-    targets, weights = judge([loud, inaudible], HOP, MIXING)
+    targets, weights = judged(blink(0, 100), blink(0, 100, -50.0))
     assert not targets[:, 1].any()
     assert weights[:, 1].all()
 
 
 def test_a_silent_stem_is_absent() -> None:
-    targets, weights = judge([blink(0, 0)], HOP, MIXING)
+    targets, weights = judged(blink(0, 0))
     assert not targets.any()
     assert weights.all()
 
 
+def test_without_stems_nothing_is_judged() -> None:
+    targets, weights = judge(None, MIXING)
+    assert targets.shape == weights.shape == (FRAMES, 0)
+
+
 def test_a_batch_of_a_step_is_always_the_same_and_no_two_steps_are_alike(tmp_path: Path) -> None:
     mixer = Mixer(small_recipe(), small_bank(tmp_path / "stems"), "train")
-    first, second = list(mixer.batches(7, 9))
-    (again,) = mixer.batches(7, 8)
+    first, second = list(mixer.batches(7, 9, count=4))
+    (again,) = mixer.batches(7, 8, count=4)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], second[0])
 
@@ -69,7 +74,7 @@ def test_a_batch_of_a_step_is_always_the_same_and_no_two_steps_are_alike(tmp_pat
 def test_a_batch_has_the_shapes_of_the_recipe_and_nothing_below_the_floor(tmp_path: Path) -> None:
     recipe = small_recipe()
     mixer = Mixer(recipe, small_bank(tmp_path / "stems"), "train")
-    ((frames, targets, weights),) = mixer.batches(0, 1)
+    ((frames, targets, weights),) = mixer.batches(0, 1, count=4)
     assert frames.shape == (4, 30, 80)
     assert targets.shape == weights.shape == (4, 30, 2)
     assert frames.dtype == np.float32

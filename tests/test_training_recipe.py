@@ -8,10 +8,10 @@ from instrd.training.recipe import Split, read_recipe
 BASE = Path(__file__).parent.parent / "training" / "recipes" / "base.toml"
 
 
-def test_the_base_recipe_is_valid_and_holds_out_the_four_test_sources() -> None:
+def test_the_base_recipe_is_valid_and_holds_out_the_test_sources() -> None:
     recipe = read_recipe(BASE)
     assert recipe.background == ("other",)
-    assert len(recipe.split.sources) == 4
+    assert len(recipe.split.sources) == 5
 
 
 def test_an_unknown_key_is_an_error_that_names_it(tmp_path: Path) -> None:

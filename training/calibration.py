@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.mixtures import Mixer
-from instrd.training.recipe import Recipe
+from instrd.training.recipe import Part, Recipe
 
 Doubles = NDArray[np.float64]
 Judged = tuple[Doubles, Doubles]
 """logits (n,) and targets (n,) of the frames in which a label was judged."""
 
-_BATCHES = 24
+_BATCHES = 40
+_SEGMENTS = 24
 _SALT = 2
 _THRESHOLD_LEAST, _THRESHOLD_MOST = 0.25, 0.9
 _RIDGE = 1e-3
@@ -34,12 +35,14 @@ class Calibrated:
     """label -> what the thresholds give on the calibration's mixtures."""
 
 
-def calibrate(net: CausalNet, recipe: Recipe, bank: Path) -> Calibrated:
+def calibrate(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Calibrated:
     """Fit Platt's sigmoid per label (Platt 1999) and choose thresholds by their false alarms."""
     temperatures, biases, on, off = [], [], [], []
     metrics = {}
     serving = recipe.serving
-    for label, (logits, targets) in zip(recipe.labels, _judge(net, recipe, bank), strict=True):
+    for label, (logits, targets) in zip(
+        recipe.labels, _judge(net, recipe, bank, part), strict=True
+    ):
         slope, bias = fit_sigmoid(logits, targets)
         probabilities = _sigmoid(slope * logits + bias)
         threshold = threshold_of(probabilities[targets == 0.0], serving.false_alarms)
@@ -73,10 +76,10 @@ def threshold_of(negatives: Doubles, false_alarms: float) -> float:
     return min(max(threshold, _THRESHOLD_LEAST), _THRESHOLD_MOST)
 
 
-def _judge(net: CausalNet, recipe: Recipe, bank: Path) -> Iterator[Judged]:
-    mixer = Mixer(recipe, bank, "calibrate")
+def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Iterator[Judged]:
+    mixer = Mixer(recipe, bank, part)
     logits, targets, weights = [], [], []
-    for frames, target, weight in mixer.batches(0, _BATCHES, salt=_SALT):
+    for frames, target, weight in mixer.batches(0, _BATCHES, count=_SEGMENTS, salt=_SALT):
         with torch.inference_mode():
             judged, _ = net(torch.from_numpy(frames), net.initial_state(len(frames)))
         logits.append(judged.flatten(0, 1).double().numpy())

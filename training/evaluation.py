@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from instrd.models.bundle import Bundle, read_bundle, write_bundle
 from instrd.models.classifier import Calibration
-from instrd.models.frontend import frames_of
+from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.net import Net, OnnxNet
 from instrd.training.export import rounded
 from instrd.training.pairs import judge_pairs
-from instrd.training.pool import Clip, divide, listen, read_pool
-from instrd.training.recipe import Recipe
+from instrd.training.pool import Clip, divide, listen, read_pools
+from instrd.training.recipe import Split
 from instrd.training.rooms import noise
 from instrd.training.scores import Scores, score
 
@@ -26,33 +26,34 @@ Floats = NDArray[np.float32]
 FOUR = ("drum", "guitar", "piano", "violin")
 _LEVEL_DBFS = -50.0  # quieter windows are not judged
 _BATCH = 64
+_PHRASE_S = 3
 _NOISE_S = 120
 
 
 @dataclass(frozen=True)
 class Heard:
-    """One held-out clip: the probabilities of its seconds and of the whole, (..., labels)."""
+    """One held-out clip: the probabilities of its seconds, 3 s pieces and all, (..., labels)."""
 
     label: str
     source: str
     windows: Floats
+    phrases: Floats
     whole: Floats
 
 
-def evaluate(folder: Path, data: Path) -> dict[str, Any]:
+def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
     """Measure a bundle on the held-out clips of its recipe, write that into its manifest."""
     bundle = read_bundle(folder)
-    recipe = msgspec.convert(bundle.manifest.recipe, Recipe)
-    _, test = divide(read_pool(data), recipe.split)
-    heard = list(listen_to(bundle, test, data))
+    split = msgspec.convert(bundle.manifest.recipe["split"], Split)
+    seed = int(bundle.manifest.recipe["seed"])
+    _, test = divide(read_pools(roots), split)
+    heard = list(listen_to(bundle, test))
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
     judge = partial(_mean_probabilities, net, calibration)
-    noisy = judge(_noise_frames(bundle, recipe.seed))
+    noisy = judge(_noise_frames(bundle, seed))
     known = [clip for clip in test if clip.label not in bundle.manifest.background]
     measured: dict[str, Any] = rounded(summary(heard, noisy, bundle))
-    measured["pairs_1s"] = rounded(
-        judge_pairs(judge, known, data, bundle.manifest, seed=recipe.seed)
-    )
+    measured["pairs_1s"] = rounded(judge_pairs(judge, known, bundle.manifest, seed=seed))
     metrics = {**bundle.manifest.metrics, "held_out": measured}
     manifest = msgspec.structs.replace(bundle.manifest, metrics=metrics)
     files = {name: (folder / name).read_bytes() for name in manifest.files}
@@ -60,19 +61,18 @@ def evaluate(folder: Path, data: Path) -> dict[str, Any]:
     return measured
 
 
-def listen_to(bundle: Bundle, clips: Sequence[Clip], data: Path) -> Iterator[Heard]:
+def listen_to(bundle: Bundle, clips: Sequence[Clip]) -> Iterator[Heard]:
     """Judge clips: each loud second on its own, and each whole clip as one stream."""
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
     front_end = bundle.manifest.front_end
     for clip in clips:
-        signal = listen(data / clip.path, front_end.rate_hz)
-        seconds = _loud_seconds(signal, front_end.rate_hz)
-        if not len(seconds):
-            continue
-        cold = np.stack([frames_of(front_end, second) for second in seconds])
-        windows = _mean_probabilities(net, calibration, cold)
-        whole = _mean_probabilities(net, calibration, frames_of(front_end, signal)[None])[0]
-        yield Heard(clip.label, clip.source, windows, whole)
+        signal = listen(Path(clip.path), front_end.rate_hz)
+        padded = np.pad(signal, (0, max(0, front_end.rate_hz - len(signal))))
+        judge = partial(_judge_pieces, net, calibration, front_end)
+        windows = judge(_loud_pieces(padded, front_end.rate_hz))
+        if len(windows):
+            phrases = judge(_loud_pieces(signal, _PHRASE_S * front_end.rate_hz))
+            yield Heard(clip.label, clip.source, windows, phrases, judge(signal[None])[0])
 
 
 def summary(heard: Sequence[Heard], noisy: Floats, bundle: Bundle) -> dict[str, Any]:
@@ -81,12 +81,14 @@ def summary(heard: Sequence[Heard], noisy: Floats, bundle: Bundle) -> dict[str, 
     instruments = [label for label in manifest.labels if label not in manifest.background]
     known = [h for h in heard if h.label in instruments]
     windows = _together([h.windows for h in known], [h.label for h in known], bundle)
+    phrases = _together([h.phrases for h in known], [h.label for h in known], bundle)
     clips = _together([h.whole[None] for h in known], [h.label for h in known], bundle)
     columns = [manifest.labels.index(label) for label in instruments]
     on = np.array(manifest.threshold_on)[columns]
     background = [h.windows[:, columns] for h in heard if h.label in manifest.background]
     return {
         "windows_1s": msgspec.to_builtins(windows),
+        "phrases_3s": msgspec.to_builtins(phrases),
         "clips": msgspec.to_builtins(clips),
         "by_source": _by_source(known, bundle),
         "false_alarms": {
@@ -144,11 +146,19 @@ def _mean_probabilities(net: Net, calibration: Calibration, frames: Floats) -> F
     return probabilities
 
 
-def _loud_seconds(signal: Floats, rate_hz: int) -> Floats:
-    """Cut whole seconds, (n, rate) and keep the loud ones; a shorter clip is filled with zeros."""
-    if len(signal) < rate_hz:
-        signal = np.pad(signal, (0, rate_hz - len(signal)))
-    seconds = signal[: len(signal) // rate_hz * rate_hz].reshape(-1, rate_hz)
-    rms_dbfs = 10.0 * np.log10(np.mean(seconds.astype(np.float64) ** 2, axis=1) + 1e-12)
-    loud: Floats = seconds[rms_dbfs > _LEVEL_DBFS]
+def _judge_pieces(
+    net: Net, calibration: Calibration, front_end: FrontEnd, pieces: Floats
+) -> Floats:
+    """Map pieces of sound (n, samples), each a stream that begins, to (n, labels)."""
+    if not len(pieces):
+        return np.empty((0, calibration.labels), np.float32)
+    frames = np.stack([frames_of(front_end, piece) for piece in pieces])
+    return _mean_probabilities(net, calibration, frames)
+
+
+def _loud_pieces(signal: Floats, length: int) -> Floats:
+    """Cut whole pieces of so many samples and keep the loud ones, (n, length)."""
+    pieces = signal[: len(signal) // length * length].reshape(-1, length)
+    rms_dbfs = 10.0 * np.log10(np.mean(pieces.astype(np.float64) ** 2, axis=1) + 1e-12)
+    loud: Floats = pieces[rms_dbfs > _LEVEL_DBFS]
     return loud

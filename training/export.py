@@ -18,11 +18,21 @@ from instrd.training.pool import credits_of, divide, read_pool
 from instrd.training.recipe import Recipe
 
 
-def export(run: Path, folder: Path, *, data: Path, bank: Path) -> Bundle:
-    """Calibrate a run's net and write its bundle; raises `TrainingError`."""
+def export(
+    run: Path, folder: Path, *, data: Path, bank: Path, measured: Path | None = None
+) -> Bundle:
+    """Calibrate a run's net and write its bundle; raises `TrainingError`.
+
+    A run that was finished with everything has no unheard sound left: it takes over the
+    calibration of the run that it began with, `measured`, on the sources held out from that.
+    """
     recipe = _recipe_of(run)
     net = trained(recipe, run)
-    calibrated = calibrate(net, recipe, bank)
+    if measured is None:
+        calibrated = calibrate(net, recipe, bank, "calibrate")
+    else:
+        known = _recipe_of(measured)
+        calibrated = calibrate(trained(known, measured), known, bank, "held_out")
     manifest = _manifest(recipe, net, calibrated, data)
     return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
 
@@ -35,7 +45,8 @@ def _recipe_of(run: Path) -> Recipe:
 
 
 def _manifest(recipe: Recipe, net: CausalNet, calibrated: Calibrated, data: Path) -> Manifest:
-    train, _ = divide(read_pool(data), recipe.split)
+    train, held_out = divide(read_pool(data), recipe.split)
+    heard = [*train, *held_out] if "held_out" in recipe.fit.parts else train
     return Manifest(
         name=recipe.name,
         description=recipe.description,
@@ -53,7 +64,7 @@ def _manifest(recipe: Recipe, net: CausalNet, calibrated: Calibrated, data: Path
         threshold_off=calibrated.threshold_off,
         metrics={"calibration": rounded(calibrated.metrics)},
         recipe=msgspec.to_builtins(recipe),
-        credits=(*credits_of(train), *SOUNDFONTS.values(), GROOVE, POP909),
+        credits=(*credits_of(heard), *SOUNDFONTS.values(), GROOVE, POP909),
     )
 
 

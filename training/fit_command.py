@@ -27,6 +27,10 @@ Bank = Annotated[
     Path | None,
     typer.Option("--stems", help="Rendered stems, for a recipe with [stems], such as base.toml."),
 ]
+Music = Annotated[
+    Path | None,
+    typer.Option(help="What instrd-train teach wrote, for a recipe with lessons."),
+]
 Run = Annotated[Path | None, typer.Option(help="Its run folder; runs/NAME if not given.")]
 RunFolder = Annotated[Path, typer.Argument(help="The run folder that fit wrote.")]
 BundleFolder = Annotated[Path, typer.Argument(help="The bundle's folder.")]
@@ -46,24 +50,34 @@ def fit(
     data: Data = None,
     stems: Bank = None,
     run: Run = None,
+    music: Music = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin with the weights of this run, of stems.")
+    ] = None,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Learn from all stems, as the recipe's [finish] says.")
+    ] = False,
     labels: Labels = "published",
     seed: Seed = None,
 ) -> None:
     """Fit a recipe's net; goes on from the run's checkpoint if there is one."""
     folder = run or RUNS / recipe.stem
     if _is_of_mixtures(recipe):
-        from instrd.training.fit import fit as fit_net  # noqa: PLC0415 - each loads torch
-        from instrd.training.recipe import read_recipe  # noqa: PLC0415
+        from instrd.training.fit import Material  # noqa: PLC0415 - each loads torch
+        from instrd.training.fit import fit as fit_net  # noqa: PLC0415
+        from instrd.training.recipe import finishing, read_recipe  # noqa: PLC0415
 
-        fit_net(read_recipe(recipe), bank=_needed("--stems", stems, recipe), run=folder)
+        chosen = finishing(read_recipe(recipe)) if finish else read_recipe(recipe)
+        material = Material(_needed("--stems", stems, recipe), music)
+        fit_net(chosen, material, run=folder, start=start)
         return
     from instrd.training.clip_recipe import read_clip_recipe  # noqa: PLC0415
     from instrd.training.fit_clips import fit_clips  # noqa: PLC0415
 
-    chosen = read_clip_recipe(recipe)
+    of_clips = read_clip_recipe(recipe)
     if seed is not None:
-        chosen = msgspec.structs.replace(chosen, seed=seed)
-    result = fit_clips(chosen, _read(_needed("--data", data, recipe), labels), folder, watch)
+        of_clips = msgspec.structs.replace(of_clips, seed=seed)
+    result = fit_clips(of_clips, _read(_needed("--data", data, recipe), labels), folder, watch)
     if not _leads():
         return
     for line in result.left_out:
@@ -74,13 +88,22 @@ def fit(
     )
 
 
-def export(run: RunFolder, bundle: BundleFolder, *, data: Data = None, stems: Bank = None) -> None:
+def export(
+    run: RunFolder,
+    bundle: BundleFolder,
+    *,
+    data: Data = None,
+    stems: Bank = None,
+    measured: Annotated[
+        Path | None, typer.Option(help="The run that a finished run began with.")
+    ] = None,
+) -> None:
     """Calibrate a run's net on sound that it was not trained on and write its bundle."""
     if stems is not None:
         from instrd.training.export import export as export_run  # noqa: PLC0415 - loads torch
 
         (pool,) = _needed("--data", data, run)
-        written = export_run(run, bundle, data=pool, bank=stems)
+        written = export_run(run, bundle, data=pool, bank=stems, measured=measured)
     else:
         from instrd.training.export_clips import export_clips  # noqa: PLC0415
 
@@ -98,7 +121,7 @@ def evaluate(bundle: BundleFolder, *, data: Data = None) -> None:
     measured: dict[str, Any] = (
         evaluate_clips(bundle, _read(roots, "published"), watch)
         if is_of_clips(bundle)
-        else evaluate_bundle(bundle, roots[0])
+        else evaluate_bundle(bundle, roots)
     )
     typer.echo(msgspec.json.format(msgspec.json.encode(measured), indent=1).decode())
 

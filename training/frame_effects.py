@@ -13,17 +13,20 @@ from scipy.signal import lfilter  # type: ignore[attr-defined]  # scipy is untyp
 Floats = NDArray[np.float32]
 
 FLOOR_DB = -100.0
-_MASK_TIME, _MASK_BANDS = 0.25, 0.2
-"""Longest stretches that are blanked, as shares of the window."""
+_NEPERS_PER_DB = np.float32(np.log(10.0) / 10.0)
+_WAVER_DB = 2.2
+"""How much the power of steady noise, seen for 64 ms in a mel band, varies."""
+_MASK_BANDS = 0.2
+"""Longest stretch of bands that is blanked, as a share of all."""
 
 
 def power(frames: Floats) -> Floats:
-    linear: Floats = np.power(np.float32(10.0), np.float32(0.1) * frames)
+    linear: Floats = np.exp(_NEPERS_PER_DB * frames)  # ten times faster than a power of ten
     return linear
 
 
 def decibels(powers: Floats) -> Floats:
-    level: Floats = np.float32(10.0) * np.log10(powers + np.float32(10.0 ** (FLOOR_DB / 10.0)))
+    level: Floats = np.log(powers + np.float32(10.0 ** (FLOOR_DB / 10.0))) / _NEPERS_PER_DB
     return level
 
 
@@ -71,15 +74,15 @@ def noise(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
     """Return frames (T, bands) of noise whose loudest band is about 0 dB."""
     place = np.linspace(0.0, 1.0, shape[1])
     slope = rng.normal(-15.0, 15.0) * place + rng.normal(0.0, 4.0) * np.cos(np.pi * 2.0 * place)
-    waver = rng.gamma(4.0, 0.25, shape)
-    coloured: Floats = (slope - slope.max() + 10.0 * np.log10(waver + 1e-6)).astype(np.float32)
+    waver = np.float32(_WAVER_DB) * rng.standard_normal(shape, dtype=np.float32)
+    coloured: Floats = (slope - slope.max()).astype(np.float32) + waver
     return coloured
 
 
-def masked(window: Floats, rng: np.random.Generator) -> Floats:
+def masked(window: Floats, rng: np.random.Generator, *, time_share: float = 0.25) -> Floats:
     """Return the window without one stretch of time and one of bands (SpecAugment)."""
     blanked = window.copy()
-    for axis, share in ((0, _MASK_TIME), (1, _MASK_BANDS)):
+    for axis, share in ((0, time_share), (1, _MASK_BANDS)):
         size = int(rng.integers(1, max(2, int(share * window.shape[axis]) + 1)))
         start = int(rng.integers(window.shape[axis] - size + 1))
         gone = (

@@ -13,6 +13,7 @@ from instrd.training.errors import TrainingError
 
 FRONT_END = FrontEnd()
 INDEX = "music.json"
+NAMES = "tags.json"
 WINDOW_FRAMES = 200
 """What the teacher hears at once: 4 s."""
 STEP_FRAMES = 100
@@ -55,6 +56,16 @@ def read_music(folder: Path) -> list[Music]:
     except msgspec.DecodeError as error:
         raise TrainingError(folder / INDEX, str(error)) from error
     return [read_recording(folder / entry.file, entry.origin) for entry in entries]
+
+
+def read_tags(folder: Path) -> tuple[str, ...]:
+    """Return the names of the columns of all logits; raises `TrainingError`."""
+    try:
+        return msgspec.json.decode((folder / NAMES).read_bytes(), type=tuple[str, ...])
+    except OSError as error:
+        raise TrainingError(folder, "holds no music; run instrd-train teach first") from error
+    except msgspec.DecodeError as error:
+        raise TrainingError(folder / NAMES, str(error)) from error
 
 
 def read_recording(path: Path, origin: str) -> Music:

@@ -29,6 +29,8 @@ SOUNDFONTS = {
     "MuseScore_General_Full": Credit(
         "MuseScore General", "MIT", "S. Christian Collins, Frank Wen, Michael Cowgill et al."
     ),
+    "sf_GMbank": Credit("Csound GM bank", "LGPL-2.1+", "Csound developers"),
+    "sonivox": Credit("Sonivox EAS", "Apache-2.0", "Sonic Network Inc."),
 }
 """Whom to credit, by the stem of the file."""
 GROOVE = Credit("Groove MIDI Dataset", "CC-BY-4.0", "Gillick et al. 2019, Google")
@@ -48,7 +50,7 @@ class Voice:
 
 VOICES = {
     "bass": Voice((32, 33, 33, 34, 35, 36, 37, 38, 39, 43), 28, 55),
-    "cello": Voice((42,), 36, 72),
+    "cello": Voice((42,), 36, 76),
     "clarinet": Voice((71,), 50, 86),
     "drum": Voice((0, 0, 8, 16, 24, 25, 32, 40), 0, 127),
     "flute": Voice((73, 73, 73, 72), 60, 96),
@@ -57,7 +59,7 @@ VOICES = {
     "piano": Voice((0, 0, 0, 1, 1, 2, 3, 4, 5), 28, 96, 0.7),
     "saxophone": Voice((64, 65, 66, 67), 44, 84),
     "trumpet": Voice((56, 56, 59), 54, 84),
-    "violin": Voice((40, 40, 40, 41, 41, 48), 55, 96),
+    "violin": Voice((40, 40, 40, 40, 41, 41, 44, 48, 49), 52, 96, 0.1),
     "voice": Voice((52, 53, 53, 54), 48, 81, 0.2),
     "other": Voice(
         (

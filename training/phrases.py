@@ -23,7 +23,7 @@ def chain(
     position = 0
     while position < length:
         if source in WHOLE:
-            event = _loudness_matched(notes[int(rng.integers(len(notes)))])
+            event = loudness_matched(notes[int(rng.integers(len(notes)))])
             advance = len(event) + int(rng.uniform(0.0, 0.3) * len(event))
         elif label == "drum":
             event = _pattern(notes, rng)
@@ -31,7 +31,7 @@ def chain(
         else:
             event = _phrase(notes, 4 if label in CHORDAL and rng.random() < 0.4 else 1, rng)
             advance = int(len(event) * rng.uniform(1.0, 1.15))
-        _add(track, event, position)
+        add(track, event, position)
         position += advance
     peak = float(np.abs(track).max())
     return track * np.float32(0.7 / peak) if peak > 0.0 else track
@@ -55,7 +55,7 @@ def _phrase(notes: Sequence[Floats], most_voices: int, rng: np.random.Generator)
         for voice in range(rng.integers(2, most_voices + 1) if most_voices > 1 else 1):
             note = _shaped(notes[int(rng.integers(len(notes)))], int(duration * overlap) + 800, rng)
             gain = np.float32(10.0 ** ((loudness_db + rng.uniform(-8.0, 0.0)) / 20.0))
-            _add(phrase, note * gain, position + voice * int(rng.uniform(0, 300)))
+            add(phrase, note * gain, position + voice * int(rng.uniform(0, 300)))
         position += duration
         if position > 8 * 20_000:
             break
@@ -66,7 +66,7 @@ def _shaped(note: Floats, duration: int, rng: np.random.Generator) -> Floats:
     """Return a note shifted within +-2 semitones, at most `duration` long, faded out."""
     if rng.random() < 0.7:
         note = resample(note, 1.0, 2.0 ** (rng.uniform(-2.0, 2.0) / 12.0))
-    shaped = _loudness_matched(note[:duration])
+    shaped = loudness_matched(note[:duration])
     fade = min(len(shaped), int(rng.uniform(300, 1600)))
     if fade and len(note) > duration:
         shaped[-fade:] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
@@ -79,21 +79,23 @@ def _pattern(strokes: Sequence[Floats], rng: np.random.Generator) -> Floats:
     pattern = np.zeros(32 * step, np.float32)
     for _ in range(rng.integers(1, 6)):
         stroke = strokes[int(rng.integers(len(strokes)))]
-        stroke = _loudness_matched(stroke[: int(rng.uniform(2000, 24_000))])
+        stroke = loudness_matched(stroke[: int(rng.uniform(2000, 24_000))])
         stroke[-200:] *= np.linspace(1.0, 0.0, 200, dtype=np.float32)[-len(stroke) :]
         odds = rng.random(16) ** rng.uniform(1.0, 5.0)
         for k in np.flatnonzero(rng.random(32) < np.tile(odds, 2)):
             gain = np.float32(10.0 ** (rng.uniform(-12.0, 0.0) / 20.0))
-            _add(pattern, stroke * gain, int(k) * step + int(rng.normal(0.0, 60.0)))
+            add(pattern, stroke * gain, int(k) * step + int(rng.normal(0.0, 60.0)))
     return pattern
 
 
-def _loudness_matched(note: Floats) -> Floats:
+def loudness_matched(note: Floats) -> Floats:
+    """Return a note with its peak at 0.3; silence stays silence."""
     peak = float(np.abs(note).max()) if len(note) else 0.0
     return note * np.float32(0.3 / peak) if peak > 0.0 else note.copy()
 
 
-def _add(track: Floats, event: Floats, position: int) -> None:
+def add(track: Floats, event: Floats, position: int) -> None:
+    """Add an event to a track from a sample on; what lies outside is cut off."""
     start = max(position, 0)
     end = min(len(track), start + len(event))
     if end > start:

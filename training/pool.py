@@ -44,11 +44,21 @@ def read_pool(folder: Path) -> list[Clip]:
         raise TrainingError(manifest, str(error)) from error
 
 
+def read_pools(folders: Iterable[Path]) -> list[Clip]:
+    """Return the clips of several pool folders, their paths with the folders'."""
+    return [
+        msgspec.structs.replace(clip, path=str(folder / clip.path))
+        for folder in folders
+        for clip in read_pool(folder)
+    ]
+
+
 def divide(clips: Iterable[Clip], split: Split) -> tuple[list[Clip], list[Clip]]:
-    """Return (to train on, held out)."""
+    """Return (to train on, held out), relabelled as the split says."""
     train: list[Clip] = []
     test: list[Clip] = []
-    for clip in clips:
+    for found in clips:
+        clip = msgspec.structs.replace(found, label=split.relabel.get(found.kind, found.label))
         held = split.holds_out(source=clip.source, kind=clip.kind, label=clip.label)
         (test if held else train).append(clip)
     return train, test

@@ -1,7 +1,7 @@
 """A recipe: everything that decides what a training run makes, in one TOML file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,8 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: tuple[str, ...]
     kinds: tuple[str, ...] = ()
     pairs: tuple[tuple[str, Label], ...] = ()
+    relabel: dict[str, Label] = {}
+    """Kinds whose clips are to be learned as another label than the pool's."""
 
     def holds_out(self, *, source: str, kind: str, label: str) -> bool:
         return source in self.sources or kind in self.kinds or (source, label) in self.pairs
@@ -54,18 +56,41 @@ class Mixing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Frames of an onset that are not judged."""
 
 
+Part = Literal["train", "calibrate", "held_out"]
+"""Of a stem bank: most notes and scores of the known sources, the rest of them, other sources."""
+PARTS: tuple[Part, ...] = ("train", "calibrate", "held_out")
+
+
 class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the net is fitted."""
 
     steps: Count
     batch: Count
     rate_most: Positive
+    """Of AdamW."""
+    matrix_rate_most: Positive
+    """Of Muon, which moves the matrices of hidden layers."""
     weight_decay: Positive
     positive_weight: Positive
+    lessons: Annotated[int, Meta(ge=0)]
+    """Windows of music that each step takes beside its batch, where a teacher heard some."""
+    tags_weight: Annotated[float, Meta(ge=0.0)]
+    """How much the teacher's own tags count."""
+    lessons_weight: Annotated[float, Meta(ge=0.0)]
+    """How much the teacher's opinion of our labels counts."""
     average: Probability
     """Decay of the moving average of the weights, per step."""
     compiled: bool = False
     """By torch's inductor: a minute at the start, then a third faster; needs a C++ compiler."""
+    parts: tuple[Part, ...] = ("train",)
+
+
+class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a fitted and measured net goes on, with all parts of the bank, to what is shipped."""
+
+    steps: Count
+    share: Probability
+    """Of the fit's learning rates."""
 
 
 class Serving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,7 +115,20 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stems: Stems
     mixing: Mixing
     fit: Fit
+    finish: Finish
     serving: Serving
+
+
+def finishing(recipe: Recipe) -> Recipe:
+    """Return the recipe by which a run of this one is finished with everything there is."""
+    fit = msgspec.structs.replace(
+        recipe.fit,
+        steps=recipe.finish.steps,
+        rate_most=recipe.fit.rate_most * recipe.finish.share,
+        matrix_rate_most=recipe.fit.matrix_rate_most * recipe.finish.share,
+        parts=PARTS,
+    )
+    return msgspec.structs.replace(recipe, fit=fit)
 
 
 def read_recipe(path: Path) -> Recipe:

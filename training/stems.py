@@ -1,37 +1,45 @@
-"""The stem bank: long tracks of one instrument each, rendered once before training."""
+"""The stem bank: long tracks of one instrument each, kept as frames, made once before training."""
 
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from instrd.models.frontend import FrontEnd, frames_of
+from instrd.training.drumming import drummed
 from instrd.training.errors import TrainingError
 from instrd.training.performances import normalised, perform, scores_for
 from instrd.training.phrases import WHOLE, chain, trimmed
 from instrd.training.pool import Clip, by_origin, divide, listen, read_pool, resample
-from instrd.training.recipe import Recipe
+from instrd.training.recipe import Part, Recipe
+from instrd.training.recordings import recorded
+from instrd.training.rooms import room_responses
 from instrd.training.singing import sing
 
 Floats = NDArray[np.float32]
-Part = Literal["train", "calibrate"]
 BANK = "bank.json"
 SINGING = "synthetic singing"
 
 
+_SILENT_DB = -100.0
+
+
 class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rendered track: int16 mono at the model's rate in `file`."""
+    """One rendered track: `file` holds (frames, bands + 1) of half precision.
+
+    The last column is the level of the frame's newest hop in dBFS.
+    """
 
     file: str
     label: str
     origin: str
     part: Part
-    samples: int
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -47,41 +55,61 @@ class Job:
 def render_bank(recipe: Recipe, *, data: Path, midi: Path, folder: Path, processes: int) -> None:
     """Render every track of the recipe into `folder`, two at a time; keeps those already there."""
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [*_pool_jobs(recipe, data), *_midi_jobs(recipe, midi), *_singing_jobs(recipe, midi)]
+    jobs = [
+        *_pool_jobs(recipe, data, midi),
+        *_midi_jobs(recipe, midi),
+        *_singing_jobs(recipe, midi),
+    ]
     with ProcessPoolExecutor(processes) as pool:
-        waiting = [pool.submit(_render, job, recipe.seed, folder) for job in jobs]
+        waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
         tracks = [future.result() for future in waiting]
     (folder / BANK).write_bytes(msgspec.json.format(msgspec.json.encode(tracks), indent=1))
 
 
-def read_bank(folder: Path, part: Part) -> list[tuple[Track, NDArray[np.int16]]]:
-    """Return the tracks of one part, mapped from disk; raises `TrainingError`."""
+def read_bank(folder: Path, *parts: Part) -> list[tuple[Track, NDArray[np.float16]]]:
+    """Return the tracks of some parts, mapped from disk; raises `TrainingError`."""
     try:
         tracks = msgspec.json.decode((folder / BANK).read_bytes(), type=list[Track])
     except OSError as error:
         raise TrainingError(folder, "holds no stem bank; run instrd-train render first") from error
-    return [(t, np.load(folder / t.file, mmap_mode="r")) for t in tracks if t.part == part]
+    mapped = [(t, np.load(folder / t.file, mmap_mode="r")) for t in tracks if t.part in parts]
+    return [(track, np.asarray(rows)) for track, rows in mapped]
 
 
-def _render(job: Job, seed: int, folder: Path) -> Track:
+def framed(sound: Floats, front_end: FrontEnd) -> NDArray[np.float16]:
+    """Return a track's rows, (frames, bands + 1): frames and the level of each newest hop."""
+    frames = frames_of(front_end, sound)
+    hops = sound[: len(frames) * front_end.hop].reshape(len(frames), front_end.hop)
+    powers = np.mean(hops.astype(np.float64) ** 2, axis=1)
+    levels = 10.0 * np.log10(np.maximum(powers, 10.0 ** (_SILENT_DB / 10.0)))
+    return np.column_stack((frames, levels)).astype(np.float16)
+
+
+def _render(job: Job, recipe: Recipe, folder: Path) -> Track:
     name = f"{job.label}-{job.origin}-{job.part}".lower()
     file = "".join(c if c.isalnum() else "-" for c in name) + ".npy"
     if not (folder / file).is_file():
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        sound = job.render(rng)
-        np.save(folder / file, np.round(np.clip(sound, -1.0, 1.0) * 32_767.0).astype(np.int16))
-    samples = len(np.load(folder / file, mmap_mode="r"))
-    return Track(file, job.label, job.origin, job.part, samples)
+        rng = np.random.default_rng([recipe.seed, zlib.crc32(name.encode())])
+        rate_hz = recipe.front_end.rate_hz
+        rooms = room_responses(rate_hz, rng)
+        sound = recorded(job.render(rng), rate_hz, rooms, rng)
+        unfinished = folder / f"{file}.part"
+        with unfinished.open("wb") as out:
+            np.save(out, framed(sound, recipe.front_end))
+        unfinished.replace(folder / file)
+    frames = len(np.load(folder / file, mmap_mode="r"))
+    return Track(file, job.label, job.origin, job.part, frames)
 
 
-def _pool_jobs(recipe: Recipe, data: Path) -> Iterator[Job]:
-    train, _ = divide(read_pool(data), recipe.split)
+def _pool_jobs(recipe: Recipe, data: Path, midi: Path) -> Iterator[Job]:
+    train, held_out = divide(read_pool(data), recipe.split)
+    grooves = scores_for("drum", midi)
     for (label, source), clips in by_origin(train).items():
-        if label in recipe.labels:
-            for part, share in _shares(recipe):
-                chosen = [c for c in clips if _part_of(c.path, recipe) == part]
-                if chosen:
-                    yield Job(label, source, part, PoolRender(recipe, data, chosen, share))
+        for part, share in _shares(recipe):
+            if chosen := [c for c in clips if _part_of(c.path, recipe) == part]:
+                yield Job(label, source, part, PoolRender(recipe, data, chosen, grooves, share))
+    for (label, source), clips in by_origin(held_out).items():
+        yield Job(label, source, "held_out", PoolRender(recipe, data, clips, grooves, 1.0))
 
 
 def _midi_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
@@ -113,11 +141,12 @@ def _part_of(name: str, recipe: Recipe) -> Part:
 
 @dataclass(frozen=True)
 class PoolRender:
-    """Chains the clips of one source."""
+    """Chains the clips of one source; of drums, plays half of the time what a drummer played."""
 
     recipe: Recipe
     data: Path
     clips: list[Clip]
+    grooves: list[Path]
     share: float
 
     def __call__(self, rng: np.random.Generator) -> Floats:
@@ -129,7 +158,14 @@ class PoolRender:
         most_s = self.recipe.stems.minutes_pool_most * 60.0 * self.share
         own_s = sum(clip.seconds for clip in self.clips) * self.recipe.stems.repeats
         length = int(min(most_s, own_s) * rate_hz)
-        return chain(notes, label=label, source=source, length=length, rng=rng)
+        if label != "drum" or source in WHOLE:
+            return chain(notes, label=label, source=source, length=length, rng=rng)
+        strokes = [
+            (Path(clip.original).name, s) for clip, s in zip(self.clips, sounds, strict=True)
+        ]
+        patterns = chain(notes, label=label, source=source, length=length // 2, rng=rng)
+        groove = drummed(strokes, self.grooves, length=length // 2, rate_hz=rate_hz, rng=rng)
+        return np.concatenate([patterns, normalised(groove)])
 
 
 @dataclass(frozen=True)

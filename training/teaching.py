@@ -21,6 +21,7 @@ from instrd.training.errors import TrainingError
 from instrd.training.music import (
     FRONT_END,
     INDEX,
+    NAMES,
     STEP_FRAMES,
     WINDOW_FRAMES,
     Entry,
@@ -78,9 +79,10 @@ def teach(
     watch: Watch,
 ) -> Taught:
     """Hear every audio file below `folders` and fill the bank `out`; keeps what is there."""
-    Teacher(teacher)  # its errors are told before any process starts
+    tags = Teacher(teacher).tags  # its errors are told before any process starts
     recordings = find_recordings(folders)
     out.mkdir(parents=True, exist_ok=True)
+    (out / NAMES).write_bytes(msgspec.json.encode(tags))
     hear = partial(_hear, teacher=teacher, out=out, most_s=60.0 * most_minutes)
     outcomes = list(watch(_by_several(hear, recordings, processes), len(recordings)))
     entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]

@@ -1,4 +1,4 @@
-"""The causal net: judges every frame from the last second and a half, keeping its own state."""
+"""The causal net: judges every frame from what it has heard so far, keeping its own state."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,12 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, conv2d
 
+_LITTLE = 1e-4  # evidence: far less than the first frame of any stream gives
+
 
 class CausalNet(nn.Module):
     """Convolutions that look back in time only, with all they look back on in one flat state.
 
     Normalised frames pass four convolutions that halve the bands, one that folds the rest into
-    channels, then residual depthwise blocks of growing dilation, then a linear head.
+    channels, then residual depthwise blocks of growing dilation. The head reads the embedding of
+    the newest frame beside the running means of those before it, so one judgement rests on the
+    last tenth of a second and on the last seconds at once.
     """
 
     def __init__(
@@ -21,7 +25,9 @@ class CausalNet(nn.Module):
         labels: int = 13,
         channels: Sequence[int] = (16, 32, 64, 96),
         width: int = 160,
-        dilations: Sequence[int] = (1, 2, 4, 8, 16),
+        dilations: Sequence[int] = (1, 2, 4, 8),
+        spans: Sequence[int] = (15, 50, 150),
+        hidden: int = 128,
     ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(bands))
@@ -36,7 +42,9 @@ class CausalNet(nn.Module):
         fold = CausalConv2d(inputs, width, bands=bands, kernel_bands=bands, stride=1)
         self.stages = nn.ModuleList([*stages, fold])
         self.blocks = nn.ModuleList([ResidualBlock(width, dilation) for dilation in dilations])
-        self.head = nn.Linear(width, labels)
+        self.evidence = Evidence(width, spans)
+        self.hidden = nn.Linear(width * (1 + len(spans)), hidden)
+        self.head = nn.Linear(hidden, labels)
 
     @property
     def state_size(self) -> int:
@@ -45,7 +53,7 @@ class CausalNet(nn.Module):
 
     @property
     def frames_seen(self) -> int:
-        """Frames that one judgement looks back over, itself included."""
+        """Frames that the convolutions look back over, the newest included."""
         look_back = 2 * len(self.stages)
         return 1 + look_back + sum(2 * block.dilation for block in self._residual())
 
@@ -55,6 +63,11 @@ class CausalNet(nn.Module):
 
     def forward(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Map frames (B, T, bands) and state (B, S) to logits (B, T, labels) and the new state."""
+        read, state = self.embed(frames, state)
+        return self.head(read), state
+
+    def embed(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Map frames (B, T, bands) and state (B, S) to what the head reads and the new state."""
         sizes = [rows * columns for rows, columns in self._contexts()]
         contexts = iter(torch.split(state, sizes, dim=1))
         kept = []
@@ -66,7 +79,9 @@ class CausalNet(nn.Module):
         for block in self.blocks:
             sound, context = block(sound, next(contexts))
             kept.append(context)
-        return self.head(sound.transpose(1, 2)), torch.cat(kept, dim=1)
+        heard, context = self.evidence(sound.transpose(1, 2), next(contexts))
+        kept.append(context)
+        return torch.relu(self.hidden(heard)), torch.cat(kept, dim=1)
 
     def _contexts(self) -> Iterator[tuple[int, int]]:
         for stage in self.stages:
@@ -74,6 +89,7 @@ class CausalNet(nn.Module):
             yield 2, stage.inputs * stage.bands
         for block in self._residual():
             yield 2 * block.dilation, block.width
+        yield len(self.evidence.spans), self.evidence.width + 1
 
     def _residual(self) -> Iterator["ResidualBlock"]:
         for block in self.blocks:
@@ -134,3 +150,41 @@ class ResidualBlock(nn.Module):
         mixed = torch.relu(self.depthwise_norm(mixed))
         mixed = torch.relu(self.pointwise_norm(self.pointwise(mixed)))
         return sound + mixed, past[:, :, -look_back:].flatten(1)
+
+
+class Evidence(nn.Module):
+    """Running means of embeddings over several spans, weighted by how much each frame tells.
+
+    A mean decays by `exp(-1 / span)` a frame. All T frames are done by one triangular product, and
+    the state carries numerator and denominator, so cutting the stream anywhere changes nothing.
+    """
+
+    def __init__(self, width: int, spans: Sequence[int]) -> None:
+        super().__init__()
+        self.width = width
+        self.spans = tuple(spans)
+        self.worth = nn.Linear(width, len(self.spans))
+        """How much a frame tells, a number of 0 to 1 for each span."""
+        rates = torch.tensor([1.0 / span for span in self.spans])
+        self.register_buffer("rates", rates, persistent=False)
+        self.rates: Tensor
+
+    def forward(self, embedded: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, T, width) and context (B, spans * (width + 1)) to both read side by side.
+
+        Returns (B, T, width * (1 + spans)) and the context after the last frame.
+        """
+        with torch.autocast(embedded.device.type, enabled=False):
+            embedded = embedded.float()
+            worth = torch.sigmoid(self.worth(embedded)).transpose(1, 2).unsqueeze(3)
+            told = torch.cat([worth * embedded.unsqueeze(1), worth], dim=3)
+            frame = torch.arange(embedded.shape[1], device=embedded.device)
+            age = (frame[:, None] - frame[None, :]).float()
+            rates = self.rates[:, None, None]
+            share = torch.exp(-rates * age.clamp(min=0.0)) * (age >= 0.0) * rates
+            before = context.view(-1, len(self.spans), 1, self.width + 1)
+            faded = torch.exp(-rates * (frame + 1.0)[:, None]) * before
+            sums = share @ told + faded
+            means = sums[..., :-1] / (sums[..., -1:] + _LITTLE)
+        read = torch.cat([embedded, means.transpose(1, 2).flatten(2)], dim=2)
+        return read, sums[:, :, -1].flatten(1)

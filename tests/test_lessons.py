@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from small_run import AUDIOSET, small_music, small_recipe
+
+from instrd.training.errors import TrainingError
+from instrd.training.lessons import Lessons
+from instrd.training.opinions import Opinions
+from instrd.training.student import taught_loss
+
+LABELS = ("guitar", "piano", "other")
+
+
+def said(**probabilities: float) -> np.ndarray:
+    """Return the teacher's probabilities, of tags by name; the others are 0.001."""
+    found = np.full(len(AUDIOSET), 0.001, np.float32)
+    for tag, p in probabilities.items():
+        found[AUDIOSET.index(tag.replace("_", " "))] = p
+    return found
+
+
+def test_what_the_teacher_hears_for_certain_is_wanted_and_the_rest_is_not_judged() -> None:
+    targets, weights = Opinions(AUDIOSET, LABELS).of(said(Music=0.9, Electric_guitar=0.8))
+    assert targets.tolist() == [1.0, 0.0, 0.0]
+    assert weights.tolist() == [1.0, 0.0, 0.0]
+
+
+def test_without_any_music_only_the_background_is_wanted() -> None:
+    targets, weights = Opinions(AUDIOSET, LABELS).of(said())
+    assert targets.tolist() == [0.0, 0.0, 1.0]
+    assert weights.tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("doubt", [{"Music": 0.3}, {"Piano": 0.2}])
+def test_a_doubtful_teacher_teaches_by_its_tags_alone(doubt: dict[str, float]) -> None:
+    _, weights = Opinions(AUDIOSET, LABELS).of(said(**doubt))
+    assert not weights.any()
+
+
+def test_a_lesson_has_the_frames_of_its_window_and_the_teachers_probabilities(
+    tmp_path: Path,
+) -> None:
+    recipe = small_recipe()
+    lessons = Lessons(recipe, small_music(tmp_path / "music", loudest="Flute"))
+    frames, tags, targets, weights = lessons.batch(3, count=4)
+    assert frames.shape == (4, recipe.mixing.segment_frames, recipe.front_end.width)
+    assert frames.min() >= -100.0
+    assert tags[:, AUDIOSET.index("Flute")] == pytest.approx(0.982, abs=1e-3)
+    assert tags.shape == (4, len(AUDIOSET))
+    assert targets.tolist() == weights.tolist() == [[1.0, 0.0]] * 4
+
+
+def test_the_lessons_of_a_step_are_always_the_same(tmp_path: Path) -> None:
+    lessons = Lessons(small_recipe(), small_music(tmp_path / "music"))
+    first, again, other = (lessons.batch(step, count=2).frames for step in (5, 5, 6))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_segments_longer_than_what_the_teacher_heard_are_refused(tmp_path: Path) -> None:
+    recipe = small_recipe()
+    mixing = msgspec.structs.replace(recipe.mixing, segment_frames=201)
+    with pytest.raises(TrainingError, match="got 201"):
+        Lessons(msgspec.structs.replace(recipe, mixing=mixing), small_music(tmp_path / "music"))
+
+
+def test_a_label_that_sounds_in_a_part_of_the_window_is_as_good_as_one_throughout() -> None:
+    wanted = torch.ones(1, 1)
+    logits = torch.full((1, 100, 1), -8.0)
+    never = taught_loss(logits, wanted, wanted)
+    logits[:, 60:] = 8.0
+    assert taught_loss(logits, wanted, wanted) < 0.02 < 5.0 < never

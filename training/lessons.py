@@ -1,0 +1,83 @@
+"""Windows of music whose instruments nobody wrote down, with a teacher's opinion of each."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instrd.training.errors import TrainingError
+from instrd.training.frame_effects import FLOOR_DB, decibels, in_a_room, masked, noise, power
+from instrd.training.mixtures import band_centres_hz
+from instrd.training.music import STEP_FRAMES, WINDOW_FRAMES, read_music, read_tags
+from instrd.training.opinions import Opinions
+from instrd.training.recipe import Recipe
+from instrd.training.rooms import equaliser
+
+Floats = NDArray[np.float32]
+
+_LEAST_DB = -75.0  # a window whose loudest band is lower than this teaches nothing
+
+
+class Taught(NamedTuple):
+    """Windows and what the teacher says of them; in a batch each has a first axis B."""
+
+    frames: Floats
+    """(T, bands) in dB."""
+    tags: Floats
+    """(tags,): the teacher's probabilities of its own tags."""
+    targets: Floats
+    """(labels,): 1 where a label sounds at all, else 0."""
+    weights: Floats
+    """(labels,): 1 where the teacher is sure of that, else 0."""
+
+
+class Lessons:
+    """Draws windows; the k-th batch of a seed is always the same."""
+
+    def __init__(self, recipe: Recipe, music: Path) -> None:
+        if (length := recipe.mixing.segment_frames) > WINDOW_FRAMES:
+            reason = f"got {length}, allowed {WINDOW_FRAMES}: what a teacher hears at once"
+            raise TrainingError("segment_frames", reason)
+        self._recipe = recipe
+        self._music = [track for track in read_music(music) if len(track.logits)]
+        self._opinions = Opinions(read_tags(music), recipe.labels)
+        lengths = np.sqrt([len(track.logits) for track in self._music])
+        self._odds = lengths / lengths.sum()
+        self._centres_hz = band_centres_hz(recipe.front_end)
+        self._hop_s = recipe.front_end.hop / recipe.front_end.rate_hz
+
+    def batch(self, step: int, *, count: int) -> Taught:
+        """Return the batch of a step, `count` windows."""
+        rng = np.random.default_rng([self._recipe.seed, 7, step])
+        windows = zip(*(self.window(rng) for _ in range(count)), strict=True)
+        return Taught(*(np.stack(arrays) for arrays in windows))
+
+    def window(self, rng: np.random.Generator) -> Taught:
+        """Return one window, heard in some other way than the teacher heard it."""
+        while True:
+            track = self._music[int(rng.choice(len(self._music), p=self._odds))]
+            place = int(rng.integers(len(track.logits)))
+            start = place * STEP_FRAMES
+            frames = track.frames[start : start + self._recipe.mixing.segment_frames]
+            heard = frames.astype(np.float32)
+            if float(heard.max()) > _LEAST_DB:
+                break
+        logits = track.logits[place].astype(np.float32)
+        tags = 1.0 / (1.0 + np.exp(-logits))
+        return Taught(self._elsewhere(heard, rng), tags, *self._opinions.of(tags))
+
+    def _elsewhere(self, heard: Floats, rng: np.random.Generator) -> Floats:
+        heard = heard + np.float32(rng.uniform(-20.0, 5.0))
+        if rng.random() < 0.5:
+            heard = heard + np.float32(0.7) * equaliser(self._centres_hz, rng)
+        if rng.random() < 0.2:
+            heard = in_a_room(heard, self._hop_s, rng)
+        if rng.random() < 0.4:
+            hiss = noise(heard.shape, rng) + np.float32(
+                float(heard.max()) - rng.uniform(35.0, 80.0)
+            )
+            heard = decibels(power(heard) + power(hiss))
+        if rng.random() < 0.2:
+            heard = masked(heard, rng, time_share=0.03)
+        return np.maximum(heard, np.float32(FLOOR_DB))
