@@ -46,7 +46,7 @@ def evaluate(folder: Path, data: Path) -> dict[str, Any]:
     _, test = divide(read_pool(data), recipe.split)
     heard = list(listen_to(bundle, test, data))
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
-    judge = partial(_mean_probabilities, net, calibration)
+    judge = partial(mean_probabilities, net, calibration)
     noisy = judge(_noise_frames(bundle, recipe.seed))
     known = [clip for clip in test if clip.label not in bundle.manifest.background]
     measured: dict[str, Any] = rounded(summary(heard, noisy, bundle))
@@ -70,8 +70,8 @@ def listen_to(bundle: Bundle, clips: Sequence[Clip], data: Path) -> Iterator[Hea
         if not len(seconds):
             continue
         cold = np.stack([frames_of(front_end, second) for second in seconds])
-        windows = _mean_probabilities(net, calibration, cold)
-        whole = _mean_probabilities(net, calibration, frames_of(front_end, signal)[None])[0]
+        windows = mean_probabilities(net, calibration, cold)
+        whole = mean_probabilities(net, calibration, frames_of(front_end, signal)[None])[0]
         yield Heard(clip.label, clip.source, windows, whole)
 
 
@@ -132,7 +132,7 @@ def _noise_frames(bundle: Bundle, seed: int) -> Floats:
     return np.stack([frames_of(front_end, second) for second in seconds])
 
 
-def _mean_probabilities(net: Net, calibration: Calibration, frames: Floats) -> Floats:
+def mean_probabilities(net: Net, calibration: Calibration, frames: Floats) -> Floats:
     """Map (B, T, width), each row a stream that begins, to the mean over time, (B, labels)."""
     rows = []
     for start in range(0, len(frames), _BATCH):
