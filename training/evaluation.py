@@ -49,7 +49,7 @@ def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
     _, test = divide(read_pools(roots), split)
     heard = list(listen_to(bundle, test))
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
-    judge = partial(_mean_probabilities, net, calibration)
+    judge = partial(mean_probabilities, net, calibration)
     noisy = judge(_noise_frames(bundle, seed))
     known = [clip for clip in test if clip.label not in bundle.manifest.background]
     measured: dict[str, Any] = rounded(summary(heard, noisy, bundle))
@@ -134,7 +134,7 @@ def _noise_frames(bundle: Bundle, seed: int) -> Floats:
     return np.stack([frames_of(front_end, second) for second in seconds])
 
 
-def _mean_probabilities(net: Net, calibration: Calibration, frames: Floats) -> Floats:
+def mean_probabilities(net: Net, calibration: Calibration, frames: Floats) -> Floats:
     """Map (B, T, width), each row a stream that begins, to the mean over time, (B, labels)."""
     rows = []
     for start in range(0, len(frames), _BATCH):
@@ -153,7 +153,7 @@ def _judge_pieces(
     if not len(pieces):
         return np.empty((0, calibration.labels), np.float32)
     frames = np.stack([frames_of(front_end, piece) for piece in pieces])
-    return _mean_probabilities(net, calibration, frames)
+    return mean_probabilities(net, calibration, frames)
 
 
 def _loud_pieces(signal: Floats, length: int) -> Floats:

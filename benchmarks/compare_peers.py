@@ -1,0 +1,203 @@
+"""How well instrd, YAMNet and the teacher mn04 name the same sounds, and what each costs.
+
+    python benchmarks/compare_peers.py --data POOL [--bundle models/bundles/base]
+        [--yamnet yamnet.tflite --yamnet-classes yamnet_class_map.csv] [--teacher FOLDER]
+        [--json FILE]
+
+The material is what the bundle's recipe holds out of the pool, and none of it background. Cut
+into single seconds and into pieces of 3 s, each louder than -50 dBFS, and taken whole (clips
+with a loud second). Everyone hears the same cuts: instrd from a cold start in each, YAMNet and
+the teacher zero-shot (peers.py). The four are the paper's labels with all others masked.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from call_cost import Cost, costs
+from numpy.typing import NDArray
+from peers import BundlePeer, Peer, TeacherPeer, YamNet, open_bundle, open_yamnet
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from instrd.training.evaluation import FOUR
+from instrd.training.pool import Clip, divide, listen, read_pool
+from instrd.training.recipe import Recipe
+from instrd.training.teacher import Teacher
+
+Floats = NDArray[np.float32]
+
+RATE_HZ = 16_000
+"""Cuts are made at this rate; those of other peers are the same moments at theirs."""
+LEVEL_DBFS = -50.0
+WHOLE = "whole clips"
+LENGTHS = {"1 s": RATE_HZ, "3 s": 3 * RATE_HZ}
+EVERYWHERE = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One cut that a peer has judged; `scores` are one a label."""
+
+    cut: str
+    source: str
+    label: str
+    scores: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How often a peer's likeliest label was the true one; `mean` gives each label one say."""
+
+    cut: str
+    source: str
+    peer: str
+    four_rows: int
+    four: float
+    four_mean: float
+    all_rows: int
+    all: float
+    all_mean: float
+
+
+def cuts(signal: Floats) -> dict[str, list[tuple[int, int]]]:
+    """Return (start, samples) of what is judged of a clip at RATE_HZ; all empty if it is soft.
+
+    A clip shorter than a second is one second filled with zeros, as in `instrd-train evaluate`.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    for cut, length in LENGTHS.items():
+        starts = range(0, len(signal) - length + 1, length)
+        if cut == "1 s" and len(signal) < length:
+            starts = range(1)
+        loud = [s for s in starts if _level_dbfs(signal[s : s + length], length) > LEVEL_DBFS]
+        found[cut] = [(start, length) for start in loud]
+    found[WHOLE] = [(0, len(signal))] if found["1 s"] else []
+    return found
+
+
+def _level_dbfs(sound: Floats, length: int) -> float:
+    power = float(np.sum(sound.astype(np.float64) ** 2)) / length
+    return float(10.0 * np.log10(power + 1e-12))
+
+
+def judge(peers: Sequence[Peer], clip: Clip, data: Path) -> Iterator[tuple[str, Row]]:
+    """Have every peer judge all cuts of a clip; yield the names of peers with their rows."""
+    found = cuts(listen(data / clip.path, RATE_HZ))
+    for peer in peers:
+        signal = listen(data / clip.path, peer.rate_hz)
+        for cut, places in found.items():
+            if places:
+                pieces = np.stack([_take(signal, place, peer.rate_hz) for place in places])
+                for scores in peer.scores(pieces):
+                    yield peer.name, Row(cut, clip.source, clip.label, scores)
+
+
+def _take(signal: Floats, place: tuple[int, int], rate_hz: int) -> Floats:
+    """Return the samples of a place, filled with zeros where the signal ends before it."""
+    start, length = (samples * rate_hz // RATE_HZ for samples in place)
+    piece = signal[start : start + length]
+    return np.pad(piece, (0, length - len(piece)))
+
+
+def figures(
+    rows: Mapping[str, Sequence[Row]], labels: Sequence[str], four: Sequence[str]
+) -> Iterator[Figures]:
+    """Yield the figures of each cut, source and peer; the first source is all of them."""
+    some = next(iter(rows.values()))
+    for cut in (*LENGTHS, WHOLE):
+        sources = sorted({row.source for row in some if row.cut == cut})
+        for source in (EVERYWHERE, *sources):
+            for peer, judged in rows.items():
+                own = [r for r in judged if r.cut == cut and source in {EVERYWHERE, r.source}]
+                masked = [row for row in own if row.label in four]
+                yield Figures(
+                    cut,
+                    source,
+                    peer,
+                    len(masked),
+                    *_shares(masked, labels, four),
+                    len(own),
+                    *_shares(own, labels, labels),
+                )
+
+
+def _shares(
+    rows: Sequence[Row], labels: Sequence[str], among: Sequence[str]
+) -> tuple[float, float]:
+    """Return the share of rows that came out right and its mean over labels; nan of no rows."""
+    if not rows:
+        return float("nan"), float("nan")
+    columns = [labels.index(label) for label in among]
+    chosen = np.stack([row.scores for row in rows])[:, columns].argmax(axis=1)
+    truth = np.array([among.index(row.label) for row in rows])
+    right = chosen == truth
+    return float(right.mean()), float(np.mean([right[truth == k].mean() for k in set(truth)]))
+
+
+def accuracy_table(found: Sequence[Figures]) -> Table:
+    table = Table("cut", "source", "peer", "four: rows", "right", "mean", title="Likeliest label")
+    for column in ("all labels: rows", "right", "mean"):
+        table.add_column(column)
+    for one in found:
+        shares = [f"{100 * share:.1f}" for share in (one.four, one.four_mean)]
+        wide = [f"{100 * share:.1f}" for share in (one.all, one.all_mean)]
+        row = (one.cut, one.source, one.peer, str(one.four_rows), *shares)
+        last = one.peer == found[-1].peer
+        table.add_row(*row, str(one.all_rows), *wide, end_section=last)
+    return table
+
+
+def cost_table(found: Sequence[Cost]) -> Table:
+    table = Table("peer", "a call is", "ms a call", "ms per 100 ms of sound", title="One thread")
+    for one in found:
+        table.add_row(one.peer, one.call, f"{one.call_ms:.3f}", f"{one.ms_per_100_ms:.3f}")
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the pool")
+    parser.add_argument("--bundle", type=Path, default=Path("models/bundles/base"))
+    parser.add_argument("--yamnet", type=Path, help="YAMNet as TFLite")
+    parser.add_argument("--yamnet-classes", type=Path, help="its class map, with --yamnet")
+    parser.add_argument("--teacher", type=Path, help="a folder as of instrd-train teach")
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    if (chosen.yamnet is None) != (chosen.yamnet_classes is None):
+        parser.error("--yamnet and --yamnet-classes go together")
+    torch.set_num_threads(1)
+    bundle, labels = open_bundle(chosen.bundle)
+    four = [label for label in FOUR if label in labels]
+    teacher = Teacher(chosen.teacher) if chosen.teacher else None
+    yamnet: YamNet | None = None
+    if chosen.yamnet:
+        yamnet = open_yamnet(chosen.yamnet, chosen.yamnet_classes, labels)
+    peers: list[Peer] = [BundlePeer(bundle, labels)]
+    peers += [yamnet] if yamnet else []
+    peers += [TeacherPeer(teacher, labels)] if teacher else []
+
+    _, held_out = divide(
+        read_pool(chosen.data), msgspec.convert(bundle.manifest.recipe, Recipe).split
+    )
+    known = [clip for clip in held_out if clip.label in labels]
+    rows: dict[str, list[Row]] = {peer.name: [] for peer in peers}
+    for clip in track(known, "Judging", console=Console(stderr=True)):
+        for name, row in judge(peers, clip, chosen.data):
+            rows[name].append(row)
+    accuracies, spent = list(figures(rows, labels, four)), costs(bundle, yamnet, teacher)
+    console = Console(width=130)
+    console.print(accuracy_table(accuracies), cost_table(spent))
+    if chosen.json:
+        told = {"accuracy": [asdict(a) for a in accuracies], "cost": [asdict(c) for c in spent]}
+        chosen.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
