@@ -28,7 +28,7 @@ from rich.table import Table
 
 from instrd.training.evaluation import FOUR
 from instrd.training.pool import Clip, divide, listen, read_pool
-from instrd.training.recipe import Recipe
+from instrd.training.recipe import Split
 from instrd.training.teacher import Teacher
 
 Floats = NDArray[np.float32]
@@ -184,7 +184,7 @@ def main() -> None:
     peers += [TeacherPeer(teacher, labels)] if teacher else []
 
     _, held_out = divide(
-        read_pool(chosen.data), msgspec.convert(bundle.manifest.recipe, Recipe).split
+        read_pool(chosen.data), msgspec.convert(bundle.manifest.recipe["split"], Split)
     )
     known = [clip for clip in held_out if clip.label in labels]
     rows: dict[str, list[Row]] = {peer.name: [] for peer in peers}

@@ -40,11 +40,17 @@ def test_a_note_loses_the_silence_around_it() -> None:
 @pytest.mark.parametrize("label", ["flute", "piano", "drum"])
 def test_chained_notes_fill_the_track_below_full_scale(label: str) -> None:
     notes = [tone(hz, 0.6, RATE_HZ) for hz in (300.0, 400.0, 500.0)]
-    track = chain(notes, label=label, source="any", length=5 * RATE_HZ, rng=generator())
+    track = chain(notes, label=label, whole=False, length=5 * RATE_HZ, rng=generator())
     assert len(track) == 5 * RATE_HZ
     assert np.abs(track).max() == pytest.approx(0.7, abs=1e-3)
     quarters = track.reshape(4, -1)
     assert (np.abs(quarters).max(axis=1) > 0.01).all()
+
+
+def test_whole_recordings_follow_each_other_uncut() -> None:
+    phrase = tone(300.0, 1.0, RATE_HZ, 0.2)
+    track = chain([phrase], label="violin", whole=True, length=2 * RATE_HZ, rng=generator())
+    assert np.corrcoef(track[:RATE_HZ], phrase)[0, 1] > 0.999
 
 
 def test_the_notes_of_a_score_are_read_in_seconds(score: Path) -> None:

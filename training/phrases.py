@@ -10,19 +10,20 @@ from instrd.training.pool import resample
 Floats = NDArray[np.float32]
 
 CHORDAL = ("guitar", "organ", "piano")
-WHOLE = ("ESC-10", "sonic-pi")
-"""Sources whose clips are played as they are, not as notes."""
 _SILENCE_DB = 50.0
 
 
 def chain(
-    notes: Sequence[Floats], *, label: str, source: str, length: int, rng: np.random.Generator
+    notes: Sequence[Floats], *, label: str, whole: bool, length: int, rng: np.random.Generator
 ) -> Floats:
-    """Return (length,) of music from notes of one instrument, at 16 kHz or any one rate."""
+    """Return (length,) of music from notes of one instrument, at 16 kHz or any one rate.
+
+    `whole` notes are recordings of phrases or of noises: played one after another as they are.
+    """
     track = np.zeros(length, np.float32)
     position = 0
     while position < length:
-        if source in WHOLE:
+        if whole:
             event = loudness_matched(notes[int(rng.integers(len(notes)))])
             advance = len(event) + int(rng.uniform(0.0, 0.3) * len(event))
         elif label == "drum":

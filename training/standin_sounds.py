@@ -78,7 +78,7 @@ class Orchestra:
         picked = rng.choice(len(clips), min(NOTES, len(clips)), replace=False)
         notes = [self._listen(clips[int(place)]) for place in picked]
         length = int(rng.uniform(SHORTEST_S, LONGEST_S) * RATE_HZ)
-        return chain(notes, label=recording.label, source=source, length=length, rng=rng)
+        return chain(notes, label=recording.label, whole=False, length=length, rng=rng)
 
     def _listen(self, clip: Clip) -> Floats:
         return _listen(self._pool / clip.path)

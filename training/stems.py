@@ -14,7 +14,7 @@ from instrd.models.frontend import FrontEnd, frames_of
 from instrd.training.drumming import drummed
 from instrd.training.errors import TrainingError
 from instrd.training.performances import normalised, perform, scores_for
-from instrd.training.phrases import WHOLE, chain, trimmed
+from instrd.training.phrases import chain, trimmed
 from instrd.training.pool import Clip, by_origin, divide, listen, read_pool, resample
 from instrd.training.recipe import Part, Recipe
 from instrd.training.recordings import recorded
@@ -27,6 +27,8 @@ SINGING = "synthetic singing"
 
 
 _SILENT_DB = -100.0
+_NOTES = "notes"
+"""The kind of clips that are one note or stroke each; others are played as they are."""
 
 
 class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,19 +153,19 @@ class PoolRender:
 
     def __call__(self, rng: np.random.Generator) -> Floats:
         rate_hz = self.recipe.front_end.rate_hz
-        label, source = self.clips[0].label, self.clips[0].source
+        label, whole = self.clips[0].label, self.clips[0].kind != _NOTES
         sounds = [listen(self.data / clip.path, rate_hz) for clip in self.clips]
-        notes = sounds if source in WHOLE else [trimmed(sound) for sound in sounds]
+        notes = sounds if whole else [trimmed(sound) for sound in sounds]
         notes = [note for note in notes if len(note) > rate_hz // 50]
         most_s = self.recipe.stems.minutes_pool_most * 60.0 * self.share
         own_s = sum(clip.seconds for clip in self.clips) * self.recipe.stems.repeats
         length = int(min(most_s, own_s) * rate_hz)
-        if label != "drum" or source in WHOLE:
-            return chain(notes, label=label, source=source, length=length, rng=rng)
+        if label != "drum" or whole:
+            return chain(notes, label=label, whole=whole, length=length, rng=rng)
         strokes = [
             (Path(clip.original).name, s) for clip, s in zip(self.clips, sounds, strict=True)
         ]
-        patterns = chain(notes, label=label, source=source, length=length // 2, rng=rng)
+        patterns = chain(notes, label=label, whole=False, length=length // 2, rng=rng)
         groove = drummed(strokes, self.grooves, length=length // 2, rate_hz=rate_hz, rng=rng)
         return np.concatenate([patterns, normalised(groove)])
 
