@@ -49,6 +49,16 @@ def test_a_run_learns_and_leaves_a_log_and_a_calibrated_net(tmp_path: Path) -> N
     )
 
 
+def test_what_is_no_music_raises_thresholds(tmp_path: Path) -> None:
+    recipe, data, run = small_recipe(), material(tmp_path), tmp_path / "run"
+    fit(recipe, data, run=run, until=1)
+    net = trained(recipe, run)
+    speech = small_music(tmp_path / "speech", loudest="tag 1")
+    quiet, wary = (calibrate(net, recipe, data.bank, "calibrate", m) for m in (None, speech))
+    assert wary.threshold_on[0] >= quiet.threshold_on[0]
+    assert wary.threshold_on[1] == quiet.threshold_on[1]  # the background may sound there
+
+
 def test_without_music_a_run_learns_from_mixtures_alone(tmp_path: Path) -> None:
     fit(small_recipe(), Material(small_bank(tmp_path / "stems")), run=tmp_path / "run", until=1)
     assert (tmp_path / "run" / CHECKPOINT).is_file()

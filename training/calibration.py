@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from instrd.models.nets.causal_net import CausalNet
+from instrd.training.lessons import Lessons
 from instrd.training.mixtures import Mixer
 from instrd.training.recipe import Part, Recipe
 
@@ -20,6 +21,7 @@ _BATCHES = 40
 _SEGMENTS = 24
 _SALT = 2
 _THRESHOLD_LEAST, _THRESHOLD_MOST = 0.25, 0.9
+_LESSONS = 80
 _RIDGE = 1e-3
 
 
@@ -35,17 +37,26 @@ class Calibrated:
     """label -> what the thresholds give on the calibration's mixtures."""
 
 
-def calibrate(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Calibrated:
-    """Fit Platt's sigmoid per label (Platt 1999) and choose thresholds by their false alarms."""
+def calibrate(
+    net: CausalNet, recipe: Recipe, bank: Path, part: Part, music: Path | None = None
+) -> Calibrated:
+    """Fit Platt's sigmoid per label (Platt 1999) and choose thresholds by their false alarms.
+
+    Where a teacher has heard recordings of anything, those that it finds no music in (speech,
+    noises) set thresholds too.
+    """
     temperatures, biases, on, off = [], [], [], []
     metrics = {}
     serving = recipe.serving
-    for label, (logits, targets) in zip(
-        recipe.labels, _judge(net, recipe, bank, part), strict=True
-    ):
+    unmusical = _unmusical(net, recipe, music) if music else np.empty((0, len(recipe.labels)))
+    judged = _judge(net, recipe, bank, part)
+    for label, (logits, targets), others in zip(recipe.labels, judged, unmusical.T, strict=True):
         slope, bias = fit_sigmoid(logits, targets)
         probabilities = _sigmoid(slope * logits + bias)
         threshold = threshold_of(probabilities[targets == 0.0], serving.false_alarms)
+        if len(others) and label not in recipe.background:
+            alarms = _sigmoid(slope * others + bias)
+            threshold = max(threshold, threshold_of(alarms, serving.unmusical_alarms))
         temperatures.append(round(1.0 / slope, 4))
         biases.append(round(bias, 4))
         on.append(round(threshold, 4))
@@ -89,6 +100,21 @@ def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Iterator[J
     for column in range(len(recipe.labels)):
         judged_frames = whole[2][:, column] > 0.0
         yield whole[0][judged_frames, column], whole[1][judged_frames, column]
+
+
+def _unmusical(net: CausalNet, recipe: Recipe, music: Path) -> Doubles:
+    """Return the logits of all frames of windows without music, (n, labels)."""
+    lessons = Lessons(recipe, music)
+    heard = []
+    for step in range(_LESSONS):
+        frames, _, targets, weights = lessons.batch(step, count=_SEGMENTS)
+        background = [label in recipe.background for label in recipe.labels]
+        none = weights.all(axis=1) & (targets == np.array(background)).all(axis=1)
+        if none.any():
+            with torch.inference_mode():
+                logits, _ = net(torch.from_numpy(frames[none]), net.initial_state(int(none.sum())))
+            heard.append(logits.flatten(0, 1).double().numpy())
+    return np.concatenate(heard) if heard else np.empty((0, len(recipe.labels)))
 
 
 def _sigmoid(values: Doubles) -> Doubles:

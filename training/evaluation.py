@@ -106,17 +106,20 @@ def _together(parts: Sequence[Floats], labels: Sequence[str], bundle: Bundle) ->
 
 
 def _by_source(heard: Sequence[Heard], bundle: Bundle) -> dict[str, dict[str, float]]:
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for source in sorted({h.source for h in heard}):
         own = [h for h in heard if h.source == source]
-        windows = _together([h.windows for h in own], [h.label for h in own], bundle)
-        clips = _together([h.whole[None] for h in own], [h.label for h in own], bundle)
-        found[source] = {
-            "windows_1s": windows.accuracy,
-            "windows_1s_four": windows.accuracy_four,
-            "clips": clips.accuracy,
-            "clips_four": clips.accuracy_four,
+        labels = [h.label for h in own]
+        cuts = {
+            "windows_1s": [h.windows for h in own],
+            "phrases_3s": [h.phrases for h in own],
+            "clips": [h.whole[None] for h in own],
         }
+        found[source] = {}
+        for cut, parts in cuts.items():
+            scores = _together(parts, labels, bundle)
+            if scores.rows:
+                found[source] |= {cut: scores.accuracy, f"{cut}_four": scores.accuracy_four}
     return found
 
 

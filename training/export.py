@@ -19,7 +19,13 @@ from instrd.training.recipe import Recipe
 
 
 def export(
-    run: Path, folder: Path, *, data: Path, bank: Path, measured: Path | None = None
+    run: Path,
+    folder: Path,
+    *,
+    data: Path,
+    bank: Path,
+    music: Path | None = None,
+    measured: Path | None = None,
 ) -> Bundle:
     """Calibrate a run's net and write its bundle; raises `TrainingError`.
 
@@ -29,10 +35,10 @@ def export(
     recipe = _recipe_of(run)
     net = trained(recipe, run)
     if measured is None:
-        calibrated = calibrate(net, recipe, bank, "calibrate")
+        calibrated = calibrate(net, recipe, bank, "calibrate", music)
     else:
         known = _recipe_of(measured)
-        calibrated = calibrate(trained(known, measured), known, bank, "held_out")
+        calibrated = calibrate(trained(known, measured), known, bank, "held_out", music)
     manifest = _manifest(recipe, net, calibrated, data)
     return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
 

@@ -94,6 +94,7 @@ def export(
     *,
     data: Data = None,
     stems: Bank = None,
+    music: Music = None,
     measured: Annotated[
         Path | None, typer.Option(help="The run that a finished run began with.")
     ] = None,
@@ -103,7 +104,7 @@ def export(
         from instrd.training.export import export as export_run  # noqa: PLC0415 - loads torch
 
         (pool,) = _needed("--data", data, run)
-        written = export_run(run, bundle, data=pool, bank=stems, measured=measured)
+        written = export_run(run, bundle, data=pool, bank=stems, music=music, measured=measured)
     else:
         from instrd.training.export_clips import export_clips  # noqa: PLC0415
 

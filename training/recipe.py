@@ -97,7 +97,9 @@ class Serving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How thresholds are chosen."""
 
     false_alarms: Probability
-    """Share of the frames without a label that may show it."""
+    """Share of the frames without a label, of mixtures, that may show it."""
+    unmusical_alarms: Probability
+    """Share of the frames of speech and noises that may show a label."""
     hysteresis: Probability
     """threshold_off is this share of threshold_on."""
 

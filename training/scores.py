@@ -32,6 +32,8 @@ class Scores:
     """Share of rows in which any other instrument reaches its threshold_on."""
     calibration_error: float
     """Expected calibration error of the likeliest label (Guo et al. 2017), 15 bins."""
+    label_calibration_error: float
+    """The same of all probabilities of all instruments, each against whether it is the true one."""
     by_label: dict[str, float]
     confusion: dict[str, dict[str, int]]
     """True label -> likeliest label -> rows."""
@@ -58,6 +60,9 @@ def score(probabilities: Floats, truth: Indices, manifest: Manifest, four: Seque
         hits=_mean(on[own]),
         wrong=_mean((on & ~own & instrument).any(axis=1)),
         calibration_error=calibration_error(probabilities.max(axis=1), right),
+        label_calibration_error=calibration_error(
+            probabilities[:, instrument].ravel(), own[:, instrument].ravel()
+        ),
         by_label={labels[k]: _mean(right[truth == k]) for k in np.unique(truth)},
         confusion=_confusion(truth, likeliest, labels),
     )
