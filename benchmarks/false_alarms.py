@@ -76,6 +76,8 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--model", default="base")
     parser.add_argument("--folder", type=Path, action="append", default=[], help="of bundles")
+    parser.add_argument("--smoothing-s", type=float, default=Config().decision.smoothing_s)
+    parser.add_argument("--min-on-s", type=float, default=Config().decision.min_on_s)
     parser.add_argument("--hop-s", type=float, default=0.1)
     parser.add_argument("files", nargs="*", type=Path)
     chosen = parser.parse_args()
@@ -83,7 +85,10 @@ def main() -> None:
     folders = tuple(map(str, chosen.folder))
     model = msgspec.structs.replace(config.model, name=chosen.model, folders=folders)
     analysis = msgspec.structs.replace(config.analysis, hop_s=chosen.hop_s)
-    config = msgspec.structs.replace(config, model=model, analysis=analysis)
+    decision = msgspec.structs.replace(
+        config.decision, smoothing_s=chosen.smoothing_s, min_on_s=chosen.min_on_s
+    )
+    config = msgspec.structs.replace(config, model=model, analysis=analysis, decision=decision)
     hearing = Hearing(config, "test")
     hop = round(config.analysis.hop_s * RATE_HZ)
     hops = round(chosen.hours * 3600 / config.analysis.hop_s)

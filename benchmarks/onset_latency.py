@@ -94,6 +94,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="base")
     parser.add_argument("--folder", type=Path, action="append", default=[])
+    parser.add_argument("--smoothing-s", type=float, default=Config().decision.smoothing_s)
+    parser.add_argument("--min-on-s", type=float, default=Config().decision.min_on_s)
     parser.add_argument("--hop-s", type=float, default=0.05)
     parser.add_argument("--count", type=int, default=300)
     chosen = parser.parse_args()
@@ -102,7 +104,12 @@ def main() -> None:
         config.model, name=chosen.model, folders=tuple(map(str, chosen.folder))
     )
     analysis = msgspec.structs.replace(config.analysis, hop_s=chosen.hop_s)
-    hearing = Hearing(msgspec.structs.replace(config, model=model, analysis=analysis), "test")
+    decision = msgspec.structs.replace(
+        config.decision, smoothing_s=chosen.smoothing_s, min_on_s=chosen.min_on_s
+    )
+    hearing = Hearing(
+        msgspec.structs.replace(config, model=model, analysis=analysis, decision=decision), "test"
+    )
     manifest = hearing.bundle.manifest
     _, held_out = divide(read_pool(chosen.data), msgspec.convert(manifest.recipe["split"], Split))
     clips = [c for c in held_out if c.label not in manifest.background]

@@ -7,12 +7,12 @@ import numpy as np
 from sounds import silence, tone
 
 from instrd.training.music import FRONT_END, INDEX, NAMES, STEP_FRAMES, WINDOW_FRAMES, Entry
-from instrd.training.opinions import MUSIC, opinion_tags
+from instrd.training.opinions import opinion_tags
 from instrd.training.recipe import PARTS, Recipe, read_recipe
 from instrd.training.stems import BANK, Track, framed
 from instrd.training.teacher_net import TAGS
 
-_NAMED = (MUSIC, *opinion_tags())
+_NAMED = opinion_tags()
 AUDIOSET = (*_NAMED, *(f"tag {k}" for k in range(TAGS - len(_NAMED))))
 """As many tags as the teacher has, those that stand for our labels by name."""
 

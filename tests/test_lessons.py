@@ -34,6 +34,13 @@ def test_without_any_music_only_the_background_is_wanted() -> None:
     assert weights.tolist() == [1.0, 1.0, 1.0]
 
 
+def test_speech_does_not_teach_that_it_is_no_singing() -> None:
+    labels = ("voice", "piano", "other")
+    targets, weights = Opinions(AUDIOSET, labels).of(said(Speech=0.9))
+    assert targets.tolist() == [0.0, 0.0, 1.0]
+    assert weights.tolist() == [0.0, 1.0, 1.0]
+
+
 @pytest.mark.parametrize("doubt", [{"Music": 0.3}, {"Piano": 0.2}])
 def test_a_doubtful_teacher_teaches_by_its_tags_alone(doubt: dict[str, float]) -> None:
     _, weights = Opinions(AUDIOSET, LABELS).of(said(**doubt))

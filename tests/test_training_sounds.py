@@ -8,7 +8,7 @@ from sounds import silence, tone
 from instrd.models.mel import mel_to_hz
 from instrd.training.performances import VOICES, _folded, _melody, read_notes
 from instrd.training.phrases import chain, trimmed
-from instrd.training.rooms import clipped, equaliser, noise, reverberated, room_responses
+from instrd.training.rooms import clipped, equaliser, noise, noises, reverberated, room_responses
 from instrd.training.singing import sing
 
 RATE_HZ = 16_000
@@ -83,6 +83,13 @@ def test_noise_of_every_colour_has_the_rms_one() -> None:
     rng = generator()
     rms = [np.sqrt(np.mean(noise(RATE_HZ, rng) ** 2)) for _ in range(12)]
     assert rms == pytest.approx([1.0] * 12, abs=1e-3)
+
+
+def test_noises_fill_their_track_below_full_scale() -> None:
+    track = noises(20 * RATE_HZ, RATE_HZ, generator())
+    assert len(track) == 20 * RATE_HZ
+    assert 0.05 < np.abs(track).max() < 1.0
+    assert (np.abs(track.reshape(20, -1)).max(axis=1) > 1e-3).all()
 
 
 def test_a_room_passes_the_direct_sound_first_and_keeps_the_length() -> None:

@@ -109,7 +109,7 @@ def _unmusical(net: CausalNet, recipe: Recipe, music: Path) -> Doubles:
     for step in range(_LESSONS):
         frames, _, targets, weights = lessons.batch(step, count=_SEGMENTS)
         background = [label in recipe.background for label in recipe.labels]
-        none = weights.all(axis=1) & (targets == np.array(background)).all(axis=1)
+        none = (weights.sum(axis=1) > 1.0) & (targets == np.array(background)).all(axis=1)
         if none.any():
             with torch.inference_mode():
                 logits, _ = net(torch.from_numpy(frames[none]), net.initial_state(int(none.sum())))

@@ -16,6 +16,7 @@ SURE = 0.5
 NONE = 0.05
 BACKGROUND = "other"
 MUSIC = "Music"
+SPEECH, VOICE = "Speech", "voice"
 TAGS = {
     "bass": ("Bass guitar", "Double bass"),
     "cello": ("Cello",),
@@ -43,8 +44,8 @@ TAGS = {
 
 
 def opinion_tags() -> tuple[str, ...]:
-    """Return all tags that stand for a label."""
-    return tuple(dict.fromkeys(tag for tags in TAGS.values() for tag in tags))
+    """Return all tags that are asked for."""
+    return (MUSIC, SPEECH, *dict.fromkeys(tag for tags in TAGS.values() for tag in tags))
 
 
 class Opinions:
@@ -52,7 +53,7 @@ class Opinions:
 
     def __init__(self, tags: Sequence[str], labels: Sequence[str]) -> None:
         self._labels = tuple(labels)
-        self._music = tags.index(MUSIC)
+        self._music, self._speech = tags.index(MUSIC), tags.index(SPEECH)
         self._columns = [[tags.index(tag) for tag in TAGS.get(label, ())] for label in labels]
 
     def of(self, probabilities: Floats) -> tuple[Floats, Floats]:
@@ -64,5 +65,8 @@ class Opinions:
         sure = heard >= SURE
         if probabilities[self._music] < NONE and not (heard >= NONE).any():
             targets = np.array([label == BACKGROUND for label in self._labels])
-            return targets.astype(np.float32), np.ones(len(self._labels), np.float32)
+            # Speech is no instrument, but so near to singing that it would teach not to hear that.
+            spoken = probabilities[self._speech] >= NONE
+            weights = np.array([not (spoken and label == VOICE) for label in self._labels])
+            return targets.astype(np.float32), weights.astype(np.float32)
         return sure.astype(np.float32), sure.astype(np.float32)

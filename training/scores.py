@@ -23,6 +23,9 @@ class Scores:
     """Share of rows whose likeliest label, background included, is the true one."""
     accuracy_macro: float
     """Mean over labels of the share of their rows that came out right."""
+    accuracy_instruments: float
+    """Of rows whose likeliest label is the true one when the background is masked."""
+    accuracy_instruments_macro: float
     accuracy_four: float
     """Of rows of the four labels, with all other labels masked."""
     accuracy_four_macro: float
@@ -45,16 +48,19 @@ def score(probabilities: Floats, truth: Indices, manifest: Manifest, four: Seque
     likeliest = probabilities.argmax(axis=1)
     right = likeliest == truth
     columns = np.array([labels.index(label) for label in four], np.int_)
+    instrument = np.array([label not in manifest.background for label in labels])
+    right_instrument = np.where(instrument, probabilities, -1.0).argmax(axis=1) == truth
     of_four = np.isin(truth, columns)
     masked = columns[probabilities[of_four][:, columns].argmax(axis=1)] if four else truth[of_four]
     right_four = masked == truth[of_four]
     on = probabilities >= np.asarray(manifest.threshold_on)
     own = np.arange(len(labels)) == truth[:, None]
-    instrument = np.array([label not in manifest.background for label in labels])
     return Scores(
         rows=len(truth),
         accuracy=_mean(right),
         accuracy_macro=_macro(right, truth),
+        accuracy_instruments=_mean(right_instrument),
+        accuracy_instruments_macro=_macro(right_instrument, truth),
         accuracy_four=_mean(right_four),
         accuracy_four_macro=_macro(right_four, truth[of_four]),
         hits=_mean(on[own]),

@@ -18,12 +18,13 @@ from instrd.training.phrases import chain, trimmed
 from instrd.training.pool import Clip, by_origin, divide, listen, read_pool, resample
 from instrd.training.recipe import Part, Recipe
 from instrd.training.recordings import recorded
-from instrd.training.rooms import room_responses
+from instrd.training.rooms import noises, room_responses
 from instrd.training.singing import sing
 
 Floats = NDArray[np.float32]
 BANK = "bank.json"
 SINGING = "synthetic singing"
+NOISES = "synthetic noises"
 
 
 _SILENT_DB = -100.0
@@ -57,11 +58,8 @@ class Job:
 def render_bank(recipe: Recipe, *, data: Path, midi: Path, folder: Path, processes: int) -> None:
     """Render every track of the recipe into `folder`, two at a time; keeps those already there."""
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [
-        *_pool_jobs(recipe, data, midi),
-        *_midi_jobs(recipe, midi),
-        *_singing_jobs(recipe, midi),
-    ]
+    made_up = (*_singing_jobs(recipe, midi), *_noise_jobs(recipe))
+    jobs = [*_pool_jobs(recipe, data, midi), *_midi_jobs(recipe, midi), *made_up]
     with ProcessPoolExecutor(processes) as pool:
         waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
         tracks = [future.result() for future in waiting]
@@ -129,6 +127,11 @@ def _singing_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
     for part, share in _shares(recipe):
         chosen = [s for s in songs if _part_of(s.name, recipe) == part]
         yield Job("voice", SINGING, part, SingingRender(recipe, chosen, share))
+
+
+def _noise_jobs(recipe: Recipe) -> Iterator[Job]:
+    for part, share in _shares(recipe):
+        yield Job("other", NOISES, part, NoiseRender(recipe, share))
 
 
 def _shares(recipe: Recipe) -> tuple[tuple[Part, float], ...]:
@@ -200,3 +203,16 @@ class SingingRender:
         minutes = self.recipe.stems.minutes_midi * self.share * 1.5
         rate_hz = self.recipe.front_end.rate_hz
         return sing(self.scores, minutes=minutes, rate_hz=rate_hz, rng=rng)
+
+
+@dataclass(frozen=True)
+class NoiseRender:
+    """Makes noises, hum and tones: what no instrument plays."""
+
+    recipe: Recipe
+    share: float
+
+    def __call__(self, rng: np.random.Generator) -> Floats:
+        minutes = self.recipe.stems.minutes_midi * self.share
+        rate_hz = self.recipe.front_end.rate_hz
+        return noises(int(minutes * 60.0 * rate_hz), rate_hz, rng)
