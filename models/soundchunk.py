@@ -13,8 +13,8 @@ from instrd.models.timedfile import TimedFile
 MOST_CHUNKS = 1000
 UNKNOWN_BYTES = 0x7FFF_0000
 """From here on a 32-bit size means that whoever wrote it into a pipe did not know it."""
-SLACK_BYTES = 64
-"""Some writers count their own header in."""
+COUNTED_IN_BYTES = (8, 36, 44)
+"""Some writers count the header of a chunk or of the file in."""
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 
 
@@ -87,7 +87,7 @@ def _missing(size: int, long_size: int | None, there: int, layout: Layout) -> in
         size = long_size
     elif layout.header == 8 and size >= UNKNOWN_BYTES:
         return 0
-    return size - there if size > there + SLACK_BYTES else 0
+    return 0 if size - there in COUNTED_IN_BYTES else max(0, size - there)
 
 
 def _length(file: TimedFile) -> int:
