@@ -13,7 +13,8 @@ from instrd.daemon.report import Place
 from instrd.daemon.ring import Hop
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.stream import Stream, advance
-from instrd.models.audiofile import AudioFile, shown
+from instrd.models.audiofile import AudioFile
+from instrd.models.errors import shown
 
 
 class FileEvent(msgspec.Struct, frozen=True):

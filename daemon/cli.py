@@ -26,8 +26,7 @@ from instrd.daemon.run import run as run_daemon
 from instrd.daemon.security import read_security
 from instrd.daemon.sources import list_devices, scheme_of
 from instrd.daemon.tables import device_table, model_table, verdict_table
-from instrd.models.audiofile import AudioFileError
-from instrd.models.errors import BundleError
+from instrd.models.errors import AudioFileError, BundleError
 
 S = TypeVar("S", bound=msgspec.Struct)
 ON_PURPOSE = (InstrdError, BundleError, AudioFileError, KeyFileError, ConnectionError)

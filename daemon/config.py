@@ -14,6 +14,8 @@ Dbfs = Annotated[float, Meta(ge=-120.0, le=0.0)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
 Section = msgspec.Struct
+MOST_BYTES = 256 * 1024
+MOST_SHOWN = 60
 
 
 class Daemon(Section, frozen=True, forbid_unknown_fields=True):
@@ -107,12 +109,7 @@ class Config(Section, frozen=True, forbid_unknown_fields=True):
 
 def read_config(path: Path) -> Config:
     """Read a TOML file; raises `ConfigError` that lists every mistake in it at once."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
+    content = _tables(path)
     errors: list[str] = []
     config: Config = _section(Config, content, "", errors)
     if not errors:
@@ -123,6 +120,24 @@ def read_config(path: Path) -> Config:
     return config
 
 
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path}: cannot be read: {reason}") from error
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"{path}: is larger than the allowed {MOST_BYTES} bytes")
+    try:
+        return tomllib.loads(text.decode())
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is not TOML that can be read: nested too deeply") from error
+    except ValueError as error:
+        # of TOML, of UTF-8, or of a number with thousands of digits
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+
+
 def _section(kind: type[Any], content: Any, key: str, errors: list[str]) -> Any:
     """Convert a table field by field, so that one mistake does not hide the next."""
     if not isinstance(content, dict):
@@ -131,7 +146,7 @@ def _section(kind: type[Any], content: Any, key: str, errors: list[str]) -> Any:
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     prefix = f"{key}." if key else ""
     errors.extend(
-        f"{prefix}{unknown}: is not a setting; allowed: {', '.join(fields)}"
+        f"{prefix}{_name(unknown)}: is not a setting; allowed: {', '.join(fields)}"
         for unknown in content
         if unknown not in fields
     )
@@ -154,7 +169,7 @@ def _value(kind: Any, content: Any, key: str, errors: list[str]) -> Any:
     inner = get_args(kind)[-1] if get_origin(kind) is dict else (get_args(kind) or (None,))[0]
     if isinstance(inner, type) and issubclass(inner, Section):
         if get_origin(kind) is dict and isinstance(content, dict):
-            return {n: _section(inner, v, f"{key}.{n}", errors) for n, v in content.items()}
+            return {n: _section(inner, v, f"{key}.{_name(n)}", errors) for n, v in content.items()}
         if get_origin(kind) is tuple and isinstance(content, list):
             return tuple(_section(inner, v, f"{key}[{n}]", errors) for n, v in enumerate(content))
     try:
@@ -181,7 +196,8 @@ def _contradictions(config: Config) -> list[str]:
             f"allowed at most what analysis.ring_s holds ({ring_s:g} s)"
         )
     errors += [
-        f"thresholds.{label}.off: got {threshold.off}, allowed at most its on ({threshold.on})"
+        f"thresholds.{_name(label)}.off: got {threshold.off}, "
+        f"allowed at most its on ({threshold.on})"
         for label, threshold in config.thresholds.items()
         if threshold.off > threshold.on
     ]
@@ -199,6 +215,14 @@ def _contradictions(config: Config) -> list[str]:
     return errors
 
 
+def _name(key: str) -> str:
+    """Return a key of a file as it can stand in a list of mistakes, a line for each."""
+    return key if key.isprintable() and len(key) <= MOST_SHOWN else _shown(key)
+
+
 def _shown(content: Any) -> str:
-    text = repr(content)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    try:
+        text = repr(content)
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number that is too long"
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."

@@ -62,7 +62,7 @@ class ControlSocket:
                 return
             # DEALER sends no delimiter, REQ an empty one; anything else is not for us
             if route[1:] in ([], [b""]):
-                self._reply(route, _answer(question, commands))
+                self._reply(route, reply_to(question, commands))
 
     def _reply(self, route: list[bytes], reply: Reply) -> None:
         try:
@@ -73,7 +73,8 @@ class ControlSocket:
                 raise
 
 
-def _answer(question: bytes, commands: Commands) -> Reply:
+def reply_to(question: bytes, commands: Commands) -> Reply:
+    """Return the reply to whatever came; only a request that can be read reaches a command."""
     try:
         request = _decoder.decode(question)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -16,11 +16,20 @@ MANIFEST = "manifest.json"
 ONNX = "model.onnx"
 WEIGHTS = "weights.safetensors"
 BUNDLED = Path(__file__).parent / "bundles"
-MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_MANIFEST_BYTES = 1024 * 1024
+MAX_BUNDLE_BYTES = 256 * 1024 * 1024
+MOST_WINDOW_VALUES = 1 << 22
+"""Frames times bands that a model may look back over: 16 MiB as float32."""
 
 Label = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
 Vote = Literal["majority", "mean", "weighted"]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+FileName = Annotated[str, Meta(pattern=r"^[a-z0-9_]([a-z0-9_.-]{0,62}[a-z0-9_])?\Z")]
+"""Never a path."""
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+FrameCount = Annotated[int, Meta(ge=0, le=10_000)]
+Temperature = Annotated[float, Meta(ge=1e-3, le=1e3)]
+Bias = Annotated[float, Meta(ge=-1e3, le=1e3)]
 
 
 class Credit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,9 +44,9 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A bundle that an ensemble is made of."""
 
     name: Label
-    sha256: str
+    sha256: Sha256
     """Of its manifest, and through it of every file."""
-    weight: Annotated[float, Meta(ge=0.0)] = 1.0
+    weight: Annotated[float, Meta(ge=0.0, le=1e6)] = 1.0
     """Its say in a weighted vote."""
 
 
@@ -54,25 +63,25 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The net's key in the registry, for serving by torch."""
     network: dict[str, Any] = {}
     """The net's own parameters."""
-    labels: tuple[Label, ...]
+    labels: Annotated[tuple[Label, ...], Meta(max_length=512)]
     background: tuple[Label, ...] = ()
     """Labels that are not published as instruments: heard alone they mean `unknown`."""
     multi_label: bool = True
     """True: one sigmoid a label. False: one softmax over all."""
     front_end: FrontEnd
-    window_frames: Annotated[int, Meta(gt=0)]
+    window_frames: Annotated[int, Meta(ge=1, le=10_000)]
     """Frames that one judgement looks back over; of an ensemble, those of the member that looks
     back longest, whose front-end it names."""
-    warm_up_frames: Annotated[int, Meta(ge=0)] | None = None
+    warm_up_frames: FrameCount | None = None
     """Frames after a (re)start before which nothing is named; None: as many as the kind needs."""
-    onset_lag_frames: Annotated[int, Meta(ge=0)] = 0
+    onset_lag_frames: FrameCount = 0
     """Frames between the start of a sound and the judgement that first shows it."""
-    temperature: tuple[float, ...]
+    temperature: tuple[Temperature, ...]
     """Per label: calibrated p = sigmoid(logit / temperature + bias)."""
-    bias: tuple[float, ...]
+    bias: tuple[Bias, ...]
     threshold_on: tuple[Probability, ...]
     threshold_off: tuple[Probability, ...]
-    members: tuple[Member, ...] = ()
+    members: Annotated[tuple[Member, ...], Meta(max_length=32)] = ()
     """Of an ensemble: what it is made of."""
     vote: Vote | None = None
     """How an ensemble joins its members' probabilities; a majority counts likeliest labels."""
@@ -80,7 +89,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     recipe: dict[str, Any] = {}
     licence: str = "MIT"
     credits: tuple[Credit, ...] = ()
-    files: dict[str, str] = {}
+    files: Annotated[dict[FileName, Sha256], Meta(max_length=16)] = {}
     """File name -> SHA-256, hex."""
 
     def __post_init__(self) -> None:
@@ -92,8 +101,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("labels must be one or more, each once")
         if not set(self.background) <= set(self.labels):
             raise ValueError("background names a label that is not in labels")
-        if any(t <= 0.0 for t in self.temperature):
-            raise ValueError("temperature must be above 0")
+        if self.window_frames * self.front_end.width > MOST_WINDOW_VALUES:
+            raise ValueError(f"a window of more than {MOST_WINDOW_VALUES} values")
         if any(off > on for on, off in zip(self.threshold_on, self.threshold_off, strict=True)):
             raise ValueError("threshold_off must not be above threshold_on")
         self._check_members()
@@ -138,18 +147,16 @@ class Bundle:
 
 def read_bundle(folder: Path) -> Bundle:
     """Check a bundle folder and return it; raises `BundleError`."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise BundleError(folder, f"has no {MANIFEST}")
     try:
-        content = path.read_bytes()
+        content = _content(folder / MANIFEST)
         manifest = msgspec.json.decode(content, type=Manifest)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise BundleError(folder, f"{MANIFEST} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise BundleError(folder, f"{MANIFEST}: {error}") from error
     if ONNX not in manifest.files and manifest.kind != "ensemble":
         raise BundleError(folder, f"{MANIFEST} lists no {ONNX}")
-    for name, expected in manifest.files.items():
-        _check_file(folder, name, expected)
+    _check_files(folder, manifest)
     return Bundle(folder, manifest, hashlib.sha256(content).hexdigest())
 
 
@@ -185,15 +192,31 @@ def list_bundles(folders: Iterable[Path] = ()) -> dict[str, Path]:
     return found
 
 
-def _check_file(folder: Path, name: str, expected: str) -> None:
-    path = folder / name
-    if Path(name).name != name or path.is_symlink() or not path.is_file():
-        raise BundleError(folder, f"{name} is not a file of the bundle")
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise BundleError(folder, f"{name} is larger than {MAX_FILE_BYTES} bytes")
-    try:
-        got = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise BundleError(folder, f"{name} cannot be read: {error.strerror}") from error
-    if got != expected:
-        raise BundleError(folder, f"{name} is not the file that was made: SHA-256 {got[:12]}...")
+def _content(path: Path) -> bytes:
+    """Return a manifest; raises OSError, or ValueError for what cannot be one."""
+    if path.is_symlink() or not path.is_file():
+        raise ValueError("is not a file of the bundle")
+    with path.open("rb") as file:
+        content = file.read(MAX_MANIFEST_BYTES + 1)
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise ValueError(f"is larger than the allowed {MAX_MANIFEST_BYTES} bytes")
+    return content
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
+    left_bytes = MAX_BUNDLE_BYTES
+    for name, expected in manifest.files.items():
+        path = folder / name
+        if path.is_symlink() or not path.is_file():
+            raise BundleError(folder, f"{name} is not a file of the bundle")
+        left_bytes -= path.stat().st_size
+        if left_bytes < 0:
+            raise BundleError(folder, f"its files have more than {MAX_BUNDLE_BYTES} bytes")
+        try:
+            with path.open("rb") as file:
+                got = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise BundleError(folder, f"{name} cannot be read: {error.strerror}") from error
+        if got != expected:
+            told = f"{name} is not the file that was made: SHA-256 {got[:12]}..."
+            raise BundleError(folder, told)

@@ -1,5 +1,6 @@
-"""What can be wrong with a model, told in one sentence."""
+"""What can be wrong with a model or a recording, told in one sentence."""
 
+import os
 from pathlib import Path
 
 
@@ -10,3 +11,17 @@ class BundleError(Exception):
         super().__init__(f"model bundle {bundle}: {reason}")
         self.bundle = bundle
         self.reason = reason
+
+
+class AudioFileError(Exception):
+    """An audio file cannot be used; says which one and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"audio file {shown(path)}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def shown(path: Path) -> str:
+    """Return a path as text that can be printed and sent, whatever bytes it has."""
+    return os.fsencode(path).decode(errors="replace")

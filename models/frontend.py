@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from instrd.models.mel import MelScale, cosine_matrix, mel_matrix
 
-Positive = Annotated[int, Meta(gt=0)]
+RateHz = Annotated[int, Meta(ge=1_000, le=384_000)]
+Samples = Annotated[int, Meta(ge=1, le=32_768)]
+Bands = Annotated[int, Meta(ge=1, le=512)]
 Floats = NDArray[np.float32]
 
 
@@ -24,19 +26,19 @@ class FrontEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """
 
     kind: Literal["log_mel", "mfcc", "spectrogram"] = "log_mel"
-    rate_hz: Positive = 16_000
-    fft: Positive = 1024
+    rate_hz: RateHz = 16_000
+    fft: Samples = 1024
     """Samples of one frame."""
-    hop: Positive = 320
+    hop: Samples = 320
     """Samples between frames."""
-    bands: Positive = 80
+    bands: Bands = 80
     fmin_hz: float = 30.0
     fmax_hz: float = 8000.0
     scale: MelScale = "slaney"
     area_norm: bool = True
     floor: float = 1e-10
     """Power below which a band counts as empty."""
-    coefficients: Positive = 13
+    coefficients: Bands = 13
     """Of an MFCC; the other kinds ignore it, and a spectrogram all that concerns bands."""
 
     def __post_init__(self) -> None:

@@ -23,6 +23,8 @@ class TorchNet:
         try:
             net = module(**bundle.manifest.network)
             weights = safetensors.torch.load_file(bundle.weights)
+            if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+                raise BundleError(bundle.folder, f"{WEIGHTS} holds numbers that are not finite")
             net.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
         except (safetensors.SafetensorError, RuntimeError, TypeError, OSError) as error:
             raise BundleError(bundle.folder, f"{WEIGHTS} does not fit its net: {error}") from error

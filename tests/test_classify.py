@@ -11,7 +11,7 @@ from instrd.daemon.classify import classify
 from instrd.daemon.config import Config
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.hearing import Hearing
-from instrd.models.audiofile import AudioFileError
+from instrd.models.errors import AudioFileError
 
 HALF_WINDOW_AND_HOP_S = WINDOW_FRAMES * FRONT_END.hop / FRONT_END.rate_hz / 2 + 0.1
 

@@ -1,6 +1,11 @@
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
+from fuzz_config import target
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from instrd.daemon.config import Config, read_config
 from instrd.daemon.errors import ConfigError
@@ -79,6 +84,11 @@ def test_all_mistakes_are_listed_at_once(tmp_path: Path) -> None:
         ("thresholds = []", "thresholds: got []"),
         ("[[thresholds]]", "thresholds: got"),
         ('[[source]]\nid = "mic\\n"', "source[0].id: got"),
+        ("a = " + "[" * 3000 + "]" * 3000, "nested too deeply"),
+        ("a = " + "9" * 9000, "is not TOML: Exceeds the limit"),
+        ("source = 0x" + "f" * 9000, "source: got a number that is too long"),
+        ('"mic\\n  gate" = 1', "'mic\\n  gate': is not a setting"),
+        ("a = 1\n" + "#" * 262_144, "is larger than the allowed 262144 bytes"),
         ("[analysis]\nhop_s = 1.0\nring_s = 0.5", "analysis.max_late_hops: got 2 hops"),
     ],
 )
@@ -86,6 +96,26 @@ def test_what_cannot_be_is_refused(tmp_path: Path, text: str, told: str) -> None
     with pytest.raises(ConfigError) as caught:
         read_config(written(tmp_path, text))
     assert told in str(caught.value)
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rng=st.randoms(use_true_random=False))
+def test_whatever_a_file_holds_it_is_read_or_refused_with_a_list(
+    rng: Random, tmp_path: Path
+) -> None:
+    with target(tmp_path) as take:
+        take(rng)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300))
+def test_bytes_are_read_or_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with suppress(ConfigError):
+        read_config(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
 import pytest
 import zmq
+from fuzz_control import target
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +24,12 @@ def set_model(asked: Request) -> dict[str, Any]:
     if asked.model != "base":
         raise InstrdError(f"no model {asked.model}; allowed: base")
     return {"model": asked.model}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Random], str]]:
+    with target(tmp_path_factory.mktemp("bundles")) as take:
+        yield take
 
 
 COMMANDS = {"ping": lambda _: {"pong": True}, "set_model": set_model}
@@ -123,6 +131,14 @@ def test_garbage_does_not_disturb_the_next_command(
         if asker.poll(5):
             heard = msgspec.json.decode(asker.recv_multipart()[-1], type=Reply).id
     assert heard == "after"
+
+
+@settings(max_examples=200, deadline=None)
+@given(rng=st.randoms(use_true_random=False))
+def test_whatever_is_asked_gets_a_reply_and_changes_nothing_where_it_is_refused(
+    rng: Random, service: Callable[[Random], str]
+) -> None:
+    service(rng)
 
 
 def test_an_oversized_request_is_dropped_and_the_next_asker_is_answered(

@@ -46,7 +46,8 @@ def test_a_plain_path_is_a_file(prefix: str, tmp_path: Path) -> None:
     soundfile.write(path, np.zeros(100), 8000)
     source = open_source(f"{prefix}{path}", pace="fast")
     assert source.description == "file what?a=b.wav"
-    assert source.rate_hz == AudioFile(path).rate_hz == 8000
+    with AudioFile(path) as file:
+        assert source.rate_hz == file.rate_hz == 8000
 
 
 @pytest.mark.parametrize(("pace", "most"), [("realtime", 2400), ("fast", 12_000)])

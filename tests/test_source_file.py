@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from instrd.daemon.errors import SourceError
 from instrd.daemon.sources import Source, open_source
-from instrd.models.audiofile import AudioFile, AudioFileError, read_audio
+from instrd.models.audiofile import AudioFile, read_audio
+from instrd.models.errors import AudioFileError
 
 Floats = NDArray[np.float32]
 RATE_HZ = 16_000
@@ -77,17 +78,30 @@ def test_a_closed_file_gives_nothing_more(tmp_path: Path) -> None:
     assert source.read() is None
 
 
-@pytest.mark.parametrize("part", [0.4, 0.77])
-@pytest.mark.parametrize("suffix", ["wav", "mp3", "ogg"])
-def test_a_cut_off_file_gives_what_it_has_and_never_repeats_it(
-    suffix: str, part: float, tmp_path: Path
+@pytest.mark.parametrize("suffix", ["wav", "w64", "aiff", "ogg"])
+def test_a_file_that_can_be_seen_to_be_cut_off_is_refused_before_it_is_played(
+    suffix: str, tmp_path: Path
 ) -> None:
     path = tmp_path / f"cut.{suffix}"
+    soundfile.write(path, noise(4.0), RATE_HZ)
+    cut_short(path, 0.77)
+    with pytest.raises(SourceError, match=rf"cut\.{suffix}: cut off"):
+        open_source(str(path), pace="fast")
+
+
+@pytest.mark.parametrize("part", [0.4, 0.77])
+def test_a_cut_off_mp3_gives_what_it_has_never_repeats_it_and_is_named(
+    part: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.mp3"
     soundfile.write(path, noise(10.0), RATE_HZ)
     whole, _ = read_audio(path)
     cut_short(path, part)
-    heard, _ = read_audio(path)
-    assert len(heard) < len(whole)
+    blocks: list[Floats] = []
+    with pytest.raises(AudioFileError, match=r"cut off: holds \d+ frames, promises 160000"):
+        blocks += AudioFile(path).blocks(1000)
+    heard = np.concatenate(blocks)
+    assert 0.3 * len(whole) < len(heard) < len(whole)
     # The last frame of a lossy format may be damaged.
     sure = len(heard) - 4000
     assert np.allclose(heard[:sure], whole[:sure], atol=1e-3)

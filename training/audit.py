@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from instrd.models.audiofile import AudioFileError
+from instrd.models.errors import AudioFileError
 from instrd.training.audit_duplicates import duplicates
 from instrd.training.audit_findings import Finding, Report
 from instrd.training.audit_labels import label_findings, labels_by_file

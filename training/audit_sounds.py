@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from instrd.models.audiofile import AudioFileError, Floats, read_audio
+from instrd.models.audiofile import Floats, read_audio
+from instrd.models.errors import AudioFileError
 from instrd.training.audit_findings import Finding
 from instrd.training.fingerprint import Fingerprint, fingerprint
 

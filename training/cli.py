@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from instrd.models.errors import BundleError
+from instrd.models.errors import AudioFileError, BundleError
 from instrd.training import (
     audit_command,
     compare_command,
@@ -51,6 +51,6 @@ def main() -> None:
     """Run the command line; our own errors end it with one sentence and exit code 1."""
     try:
         app()
-    except (TrainingError, BundleError) as error:
+    except (TrainingError, BundleError, AudioFileError) as error:
         typer.echo(f"instrd-train: {error}", err=True)
         sys.exit(1)

@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.models.audiofile import AudioFileError, read_audio
+from instrd.models.audiofile import read_audio
 from instrd.models.bundle import Bundle, Manifest, read_bundle, write_bundle
 from instrd.models.classifier import Classifier
+from instrd.models.errors import AudioFileError
 from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
 from instrd.training.clip_recipe import ClipRecipe

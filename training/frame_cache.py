@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.models.audiofile import AudioFileError, read_audio
+from instrd.models.audiofile import read_audio
+from instrd.models.errors import AudioFileError
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.training.pool import resample
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from instrd.models.audiofile import AudioFile, AudioFileError
+from instrd.models.audiofile import AudioFile
+from instrd.models.errors import AudioFileError
 from instrd.training.errors import TrainingError
 
 Part = Literal["train", "test", "validation", ""]

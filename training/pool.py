@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from instrd.models.audiofile import read_audio
 from instrd.models.bundle import Credit
 from instrd.training.errors import TrainingError
 from instrd.training.recipe import Split
@@ -73,9 +73,9 @@ def by_origin(clips: Iterable[Clip]) -> dict[tuple[str, str], list[Clip]]:
 
 
 def listen(path: Path, rate_hz: int) -> Floats:
-    """Return a file's sound as mono (n,) float32 at `rate_hz`, full scale +-1."""
-    samples, file_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    return resample(samples.mean(axis=1), file_rate_hz, rate_hz)
+    """Return a file's sound as mono (n,) float32 at `rate_hz`; raises `AudioFileError`."""
+    samples, file_rate_hz = read_audio(path)
+    return resample(samples, file_rate_hz, rate_hz)
 
 
 def resample(signal: Floats, from_hz: float, to_hz: float) -> Floats:

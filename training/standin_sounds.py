@@ -11,10 +11,10 @@ from itertools import cycle
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 from scipy.signal import lfilter  # type: ignore[attr-defined]  # scipy is untyped
 
+from instrd.models.errors import AudioFileError
 from instrd.training.labelled_folder import LayoutError, Part
 from instrd.training.phrases import chain
 from instrd.training.pool import Clip, listen, read_pool
@@ -132,8 +132,8 @@ def _rng(seed: int, name: str, number: int) -> np.random.Generator:
 def _listen(path: Path) -> Floats:
     try:
         return listen(path, RATE_HZ)
-    except soundfile.SoundFileError as error:
-        raise LayoutError(path, f"not readable as audio ({error})") from error
+    except AudioFileError as error:
+        raise LayoutError(path, error.reason) from error
 
 
 @lru_cache(maxsize=1)

@@ -7,8 +7,7 @@ from typing import Literal
 
 from instrd.daemon.errors import InstrdError, exit_code_of
 from instrd.daemon.exit_codes import ExitCode
-from instrd.models.audiofile import AudioFileError
-from instrd.models.errors import BundleError
+from instrd.models.errors import AudioFileError, BundleError
 
 LIMIT_S = 15.0
 """A check may take so long; PortAudio waits for ever for a sound server that hangs."""

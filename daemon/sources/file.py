@@ -10,7 +10,8 @@ from instrd.daemon.errors import SourceError
 from instrd.daemon.sources.replay import Replay
 from instrd.daemon.sources.source import Pace, Source, block_size
 from instrd.daemon.sources.uri import SourceUri
-from instrd.models.audiofile import AudioFile, AudioFileError, shown
+from instrd.models.audiofile import AudioFile
+from instrd.models.errors import AudioFileError, shown
 
 DECODED_BLOCKS = 10
 """Decoded together: called for every little block, a decoder always works with cold caches."""
