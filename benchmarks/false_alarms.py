@@ -24,7 +24,8 @@ from instrd.daemon.report import Place
 from instrd.daemon.ring import Hop
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.stream import Stream, advance
-from instrd.models.audiofile import AudioFileError, read_audio
+from instrd.models.audiofile import read_audio
+from instrd.models.errors import AudioFileError
 from instrd.training.pool import resample
 
 RATE_HZ = 16_000

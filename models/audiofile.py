@@ -7,7 +7,7 @@ what a file lacks, and no file holds its reader up for longer than `timedfile` a
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, Self
+from typing import BinaryIO, Final, Self, cast
 
 import numpy as np
 import soundfile
@@ -87,14 +87,16 @@ class AudioFile:
         try:
             with self._bytes.call():
                 self._bytes.seek(0)
-                return soundfile.SoundFile(self._bytes)
+                return soundfile.SoundFile(cast("BinaryIO", self._bytes))
         except soundfile.SoundFileError as error:
             raise AudioFileError(self.path, f"not readable as audio ({_reason(error)})") from error
 
     def _read(self, size: int) -> Floats:
         try:
             with self._bytes.call():
-                frames = self._file.read(size, dtype="float32", always_2d=True)
+                frames = np.asarray(
+                    self._file.read(size, dtype="float32", always_2d=True), np.float32
+                )
         except soundfile.SoundFileError as error:
             raise AudioFileError(self.path, f"broken or cut off ({_reason(error)})") from error
         if not are_sound(frames):

@@ -24,9 +24,9 @@ OPERATORS: Final = frozenset(
         *("BatchNormalization", "LayerNormalization", "LSTM", "Relu", "Softmax", "Clip", "Gather"),
         *("ReduceMax", "ReduceMean", "ReduceSum", "Cast", "CastLike", "Constant", "Identity"),
         *("Shape", "Reshape", "Expand", "Transpose", "Squeeze", "Unsqueeze", "Concat", "Split"),
-        "Slice",
+        *("Slice", "Exp", "Neg", "Sigmoid", "Range", "GreaterOrEqual"),
         # of no net yet, but harmless and likely in one of your own
-        *("Sigmoid", "Tanh", "Gelu", "Erf", "Exp", "Log", "Abs", "Neg", "Max", "Min", "Pad"),
+        *("Tanh", "Gelu", "Erf", "Log", "Abs", "Max", "Min", "Pad"),
         *("AveragePool", "GlobalAveragePool", "Flatten", "GRU", "Where", "Equal"),
     }
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Literal
 
 from good_audio import KINDS, good_file
 
@@ -47,13 +48,12 @@ def flipped(rng: Random, content: bytes) -> bytes:
 
 def odd_number(rng: Random, content: bytes) -> bytes:
     width = rng.choice((1, 2, 4, 8))
-    number = rng.choice(ODD_NUMBERS) & (256**width - 1)
+    number: int = rng.choice(ODD_NUMBERS) & (256**width - 1)
     if rng.random() < 0.2:
         number = rng.getrandbits(8 * width)
     at = _place(rng, content)
-    return (
-        content[:at] + number.to_bytes(width, rng.choice(("little", "big"))) + content[at + width :]
-    )
+    order: Literal["little", "big"] = "little" if rng.random() < 0.5 else "big"
+    return content[:at] + number.to_bytes(width, order) + content[at + width :]
 
 
 def without_a_piece(rng: Random, content: bytes) -> bytes:

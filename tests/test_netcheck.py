@@ -24,6 +24,7 @@ Change = Callable[[onnx.ModelProto], object]
 
 
 def weight(model: onnx.ModelProto) -> onnx.TensorProto:
+    found: onnx.TensorProto
     (found,) = [one for one in model.graph.initializer if one.name == "weight"]
     return found
 

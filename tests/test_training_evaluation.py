@@ -12,9 +12,11 @@ from tone_bundle import tone_bundle
 from instrd.models.bundle import read_bundle
 from instrd.models.classifier import Calibration
 from instrd.models.net import OnnxNet
+from instrd.training.errors import TrainingError
 from instrd.training.evaluation import evaluate
 from instrd.training.pairs import judge_pairs
 from instrd.training.pool import read_pools
+from instrd.training.recipe import finishing
 
 HELD_OUT = "tonejs-instruments npm"
 ROWS = (
@@ -97,3 +99,11 @@ def test_one_label_makes_no_pair(pool: Path) -> None:
     clips = [clip for clip in read_pools([pool]) if clip.label == "piano"]
     manifest = tone_bundle(pool / "one", labels=("piano", "other")).manifest
     assert judge_pairs(np.zeros_like, clips, manifest, seed=0) == {}
+
+
+def test_a_net_that_has_heard_all_sources_is_not_measured_on_them(pool: Path) -> None:
+    labels = ("piano", "other")
+    recipe = msgspec.to_builtins(finishing(small_recipe(labels=labels)))
+    tone_bundle(pool / "tones", labels=labels, background=("other",), recipe=recipe)
+    with pytest.raises(TrainingError, match="heard all sources"):
+        evaluate(pool / "tones", [pool])

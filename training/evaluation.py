@@ -14,6 +14,7 @@ from instrd.models.bundle import Bundle, read_bundle, write_bundle
 from instrd.models.classifier import Calibration
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.net import Net, OnnxNet
+from instrd.training.errors import TrainingError
 from instrd.training.export import rounded
 from instrd.training.pairs import judge_pairs
 from instrd.training.pool import Clip, divide, listen, read_pools
@@ -44,6 +45,8 @@ class Heard:
 def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
     """Measure a bundle on the held-out clips of its recipe, write that into its manifest."""
     bundle = read_bundle(folder)
+    if "held_out" in bundle.manifest.recipe["fit"]["parts"]:
+        raise TrainingError(folder, "has heard all sources; evaluate the run that it began with")
     split = msgspec.convert(bundle.manifest.recipe["split"], Split)
     seed = int(bundle.manifest.recipe["seed"])
     _, test = divide(read_pools(roots), split)

@@ -7,7 +7,7 @@ import msgspec
 import safetensors.torch
 import torch
 
-from instrd.models.bundle import ONNX, WEIGHTS, Bundle, Manifest, write_bundle
+from instrd.models.bundle import ONNX, WEIGHTS, Bundle, Manifest, read_bundle, write_bundle
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, calibrate
 from instrd.training.errors import TrainingError
@@ -26,11 +26,13 @@ def export(
     bank: Path,
     music: Path | None = None,
     measured: Path | None = None,
+    figures: Path | None = None,
 ) -> Bundle:
     """Calibrate a run's net and write its bundle; raises `TrainingError`.
 
     A run that was finished with everything has no unheard sound left: it takes over the
-    calibration of the run that it began with, `measured`, on the sources held out from that.
+    calibration of the run that it began with, `measured`, on the sources held out from that, and
+    what `evaluate` wrote into that run's bundle, `figures`.
     """
     recipe = _recipe_of(run)
     net = trained(recipe, run)
@@ -40,6 +42,10 @@ def export(
         known = _recipe_of(measured)
         calibrated = calibrate(trained(known, measured), known, bank, "held_out", music)
     manifest = _manifest(recipe, net, calibrated, data)
+    if figures is not None:
+        held_out = read_bundle(figures).manifest.metrics["held_out"]
+        metrics = {**manifest.metrics, "held_out": held_out}
+        manifest = msgspec.structs.replace(manifest, metrics=metrics)
     return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
 
 

@@ -98,13 +98,18 @@ def export(
     measured: Annotated[
         Path | None, typer.Option(help="The run that a finished run began with.")
     ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="That run's bundle, evaluated: whose figures to take over.")
+    ] = None,
 ) -> None:
     """Calibrate a run's net on sound that it was not trained on and write its bundle."""
     if stems is not None:
         from instrd.training.export import export as export_run  # noqa: PLC0415 - loads torch
 
         (pool,) = _needed("--data", data, run)
-        written = export_run(run, bundle, data=pool, bank=stems, music=music, measured=measured)
+        written = export_run(
+            run, bundle, data=pool, bank=stems, music=music, measured=measured, figures=figures
+        )
     else:
         from instrd.training.export_clips import export_clips  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from instrd.models.audiofile import shown
+from instrd.models.errors import shown
 from instrd.training.music import FRONT_END
 
 Folders = Annotated[list[Path], typer.Argument(help="Folders of music; each is an origin.")]

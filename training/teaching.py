@@ -15,7 +15,8 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from instrd.models.audiofile import AudioFile, AudioFileError
+from instrd.models.audiofile import AudioFile
+from instrd.models.errors import AudioFileError
 from instrd.models.frontend import frames_of
 from instrd.training.errors import TrainingError
 from instrd.training.music import (
