@@ -25,7 +25,6 @@ PLAYED = {
     *(f"pcm16.aiff sound of {size}" for size in (0, 2**31, 2**32 - 1)),
     *("pcm16.aiff sound from 0", "vorbis.ogg header byte 12 is 255"),
     *(
-        "vorbis.ogg whose last page is none",
         "vorbis.ogg and noise",
         "opus.ogg and noise",
         "mono.mp3 behind a tag",
