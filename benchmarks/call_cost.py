@@ -1,7 +1,7 @@
-"""What a second of sound costs each classifier on one thread, measured in turns.
+"""What a second of sound costs each classifier on one thread, in a hot loop.
 
-Calls of all classifiers alternate, so that a busy moment of the machine meets all of them; the
-median of a classifier's calls counts.
+Measured is CPU time, of all threads that a call may have, so that waiting for a busy machine does
+not count. Calls of all classifiers alternate, and the median of each one's counts.
 """
 
 import time
@@ -26,7 +26,7 @@ _WARM_UP = 20
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The time of one call, and that time shared out over the sound that it stands for."""
+    """The CPU time of one call, and that time shared out over the sound that it stands for."""
 
     peer: str
     call: str
@@ -97,9 +97,9 @@ def measure(calls: Sequence[Call], rounds: int = ROUNDS) -> list[Cost]:
     spent_s = np.empty((rounds + _WARM_UP, len(calls)))
     for turn in spent_s:
         for k, call in enumerate(calls):
-            began = time.perf_counter()
+            began = time.process_time()
             call.run()
-            turn[k] = time.perf_counter() - began
+            turn[k] = time.process_time() - began
     medians = np.median(spent_s[_WARM_UP:], axis=0) * 1e3
     return [
         Cost(call.peer, call.says, float(ms), float(ms) * 0.1 / call.sound_s)

@@ -53,17 +53,20 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How often a peer's likeliest label was the true one; `mean` gives each label one say."""
+    """How often a peer's likeliest label was the true one; a mean gives each label one say.
+
+    None where there are no rows.
+    """
 
     cut: str
     source: str
     peer: str
     four_rows: int
-    four: float
-    four_mean: float
+    four: float | None
+    four_mean: float | None
     all_rows: int
-    all: float
-    all_mean: float
+    all: float | None
+    all_mean: float | None
 
 
 def cuts(signal: Floats) -> dict[str, list[tuple[int, int]]]:
@@ -130,10 +133,10 @@ def figures(
 
 def _shares(
     rows: Sequence[Row], labels: Sequence[str], among: Sequence[str]
-) -> tuple[float, float]:
-    """Return the share of rows that came out right and its mean over labels; nan of no rows."""
+) -> tuple[float | None, float | None]:
+    """Return the share of rows that came out right, and its mean over labels."""
     if not rows:
-        return float("nan"), float("nan")
+        return None, None
     columns = [labels.index(label) for label in among]
     chosen = np.stack([row.scores for row in rows])[:, columns].argmax(axis=1)
     truth = np.array([among.index(row.label) for row in rows])
@@ -146,16 +149,20 @@ def accuracy_table(found: Sequence[Figures]) -> Table:
     for column in ("all labels: rows", "right", "mean"):
         table.add_column(column)
     for one in found:
-        shares = [f"{100 * share:.1f}" for share in (one.four, one.four_mean)]
-        wide = [f"{100 * share:.1f}" for share in (one.all, one.all_mean)]
+        shares = [_percent(share) for share in (one.four, one.four_mean)]
+        wide = [_percent(share) for share in (one.all, one.all_mean)]
         row = (one.cut, one.source, one.peer, str(one.four_rows), *shares)
         last = one.peer == found[-1].peer
         table.add_row(*row, str(one.all_rows), *wide, end_section=last)
     return table
 
 
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
 def cost_table(found: Sequence[Cost]) -> Table:
-    table = Table("peer", "a call is", "ms a call", "ms per 100 ms of sound", title="One thread")
+    table = Table("peer", "a call is", "CPU ms a call", "per 100 ms of sound", title="One thread")
     for one in found:
         table.add_row(one.peer, one.call, f"{one.call_ms:.3f}", f"{one.ms_per_100_ms:.3f}")
     return table
