@@ -47,13 +47,12 @@ def flipped(rng: Random, content: bytes) -> bytes:
 
 def odd_number(rng: Random, content: bytes) -> bytes:
     width = rng.choice((1, 2, 4, 8))
-    number = rng.choice(ODD_NUMBERS) & (256**width - 1)
+    number: int = rng.choice(ODD_NUMBERS) & (256**width - 1)
     if rng.random() < 0.2:
         number = rng.getrandbits(8 * width)
     at = _place(rng, content)
-    return (
-        content[:at] + number.to_bytes(width, rng.choice(("little", "big"))) + content[at + width :]
-    )
+    encoded = number.to_bytes(width, "big" if rng.random() < 0.5 else "little")
+    return content[:at] + encoded + content[at + width :]
 
 
 def without_a_piece(rng: Random, content: bytes) -> bytes:
