@@ -7,7 +7,7 @@ what a file lacks, and no file holds its reader up for longer than `timedfile` a
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Final, Self, cast
+from typing import Final, Self
 
 import numpy as np
 import soundfile
@@ -87,18 +87,17 @@ class AudioFile:
         try:
             with self._bytes.call():
                 self._bytes.seek(0)
-                return soundfile.SoundFile(cast("BinaryIO", self._bytes))
+                return _Forwards(self._bytes)  # type: ignore[arg-type]  # needs no more
         except soundfile.SoundFileError as error:
             raise AudioFileError(self.path, f"not readable as audio ({_reason(error)})") from error
 
     def _read(self, size: int) -> Floats:
         try:
             with self._bytes.call():
-                frames = np.asarray(
-                    self._file.read(size, dtype="float32", always_2d=True), np.float32
-                )
+                read = self._file.read(size, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
             raise AudioFileError(self.path, f"broken or cut off ({_reason(error)})") from error
+        frames = np.asarray(read, np.float32)
         if not are_sound(frames):
             raise AudioFileError(
                 self.path, f"holds samples that are not finite numbers up to {LOUDEST:g}"
@@ -140,6 +139,17 @@ class AudioFile:
             raise AudioFileError(
                 self.path, f"broken or cut off: holds {count} frames, promises {promised}"
             )
+
+
+class _Forwards(soundfile.SoundFile):
+    """A file that is only read on and on.
+
+    soundfile seeks to where it is after every read. In an mp3 that decodes other sound than
+    reading on, and a FLAC file that does not tell its length cannot do it.
+    """
+
+    def seekable(self) -> bool:
+        return False
 
 
 def first_bytes(file: TimedFile) -> bytes:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from random import Random
-from typing import Literal
 
 from good_audio import KINDS, good_file
 
@@ -52,8 +51,8 @@ def odd_number(rng: Random, content: bytes) -> bytes:
     if rng.random() < 0.2:
         number = rng.getrandbits(8 * width)
     at = _place(rng, content)
-    order: Literal["little", "big"] = "little" if rng.random() < 0.5 else "big"
-    return content[:at] + number.to_bytes(width, order) + content[at + width :]
+    encoded = number.to_bytes(width, "big" if rng.random() < 0.5 else "little")
+    return content[:at] + encoded + content[at + width :]
 
 
 def without_a_piece(rng: Random, content: bytes) -> bytes:

@@ -39,8 +39,8 @@ def melody(frames: int = FRAMES, channels: int = 1) -> Floats:
     seconds = np.arange(frames) / RATE_HZ
     sweep = 0.4 * np.sin(2 * np.pi * (200.0 + 900.0 * seconds) * seconds)
     noise = rng.uniform(0.05, 0.1, (frames, channels)) * rng.choice([-1, 1], (frames, channels))
-    made: Floats = (sweep[:, None] + noise).astype(np.float32)
-    return made
+    sound: Floats = (sweep[:, None] + noise).astype(np.float32)
+    return sound
 
 
 @cache

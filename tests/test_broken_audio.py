@@ -23,6 +23,7 @@ PLAYED = {
     *(f"pcm16.w64 data of {size}" for size in (0, 23)),
     *(f"pcm16.aiff frames {count}" for count in (0, 2**31, 2**32 - 1)),
     *(f"pcm16.aiff sound of {size}" for size in (0, 2**31, 2**32 - 1)),
+    *("pcm16.flac promises 0", "pcm16.flac blocks of 0"),
     *("pcm16.aiff sound from 0", "vorbis.ogg header byte 12 is 255"),
     *(
         "vorbis.ogg and noise",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,8 +24,7 @@ from instrd.models.protobuf import BrokenMessageError
 Change = Callable[[onnx.ModelProto], object]
 
 
-def weight(model: onnx.ModelProto) -> onnx.TensorProto:
-    found: onnx.TensorProto
+def weight(model: onnx.ModelProto) -> Any:
     (found,) = [one for one in model.graph.initializer if one.name == "weight"]
     return found
 

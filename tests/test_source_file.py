@@ -89,6 +89,13 @@ def test_a_file_that_can_be_seen_to_be_cut_off_is_refused_before_it_is_played(
         open_source(str(path), pace="fast")
 
 
+def test_an_mp3_sounds_the_same_whatever_its_blocks(tmp_path: Path) -> None:
+    path = tmp_path / "long.mp3"
+    soundfile.write(path, noise(10.0), RATE_HZ)
+    in_little_blocks = np.concatenate(list(AudioFile(path).blocks(777)))
+    assert np.array_equal(in_little_blocks, read_audio(path)[0])
+
+
 @pytest.mark.parametrize("part", [0.4, 0.77])
 def test_a_cut_off_mp3_gives_what_it_has_never_repeats_it_and_is_named(
     part: float, tmp_path: Path
