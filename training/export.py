@@ -7,15 +7,27 @@ import msgspec
 import safetensors.torch
 import torch
 
-from instrd.models.bundle import ONNX, WEIGHTS, Bundle, Manifest, read_bundle, write_bundle
+from instrd.models.bundle import (
+    ONNX,
+    WEIGHTS,
+    Bundle,
+    Credit,
+    Manifest,
+    read_bundle,
+    write_bundle,
+)
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, calibrate
 from instrd.training.errors import TrainingError
 from instrd.training.fit import RECIPE, trained
+from instrd.training.music import read_music
 from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
 from instrd.training.pool import credits_of, divide, read_pool
 from instrd.training.recipe import Recipe
+
+TEACHER = Credit("EfficientAT mn04", "MIT", "Schmid et al. 2023; its opinions, not its weights")
+_HEARD_BY_TEACHER = ("as its package says", "recordings that the teacher gave its opinion of")
 
 
 def export(
@@ -41,7 +53,8 @@ def export(
     else:
         known = _recipe_of(measured)
         calibrated = calibrate(trained(known, measured), known, bank, "held_out", music)
-    manifest = _manifest(recipe, net, calibrated, data)
+    credited = (*_credits(recipe, data), *(_teachers_credits(music) if music else ()))
+    manifest = _manifest(recipe, net, calibrated, credited)
     if figures is not None:
         held_out = read_bundle(figures).manifest.metrics["held_out"]
         metrics = {**manifest.metrics, "held_out": held_out}
@@ -56,9 +69,21 @@ def _recipe_of(run: Path) -> Recipe:
         raise TrainingError(run, "holds no training run; run instrd-train fit first") from error
 
 
-def _manifest(recipe: Recipe, net: CausalNet, calibrated: Calibrated, data: Path) -> Manifest:
+def _credits(recipe: Recipe, data: Path) -> tuple[Credit, ...]:
     train, held_out = divide(read_pool(data), recipe.split)
     heard = [*train, *held_out] if "held_out" in recipe.fit.parts else train
+    return (*credits_of(heard), *SOUNDFONTS.values(), GROOVE, POP909)
+
+
+def _teachers_credits(music: Path) -> tuple[Credit, ...]:
+    """Credit the teacher and each folder of recordings that it gave its opinion of."""
+    origins = sorted({recording.origin for recording in read_music(music)})
+    return (TEACHER, *(Credit(origin, *_HEARD_BY_TEACHER) for origin in origins))
+
+
+def _manifest(
+    recipe: Recipe, net: CausalNet, calibrated: Calibrated, credited: tuple[Credit, ...]
+) -> Manifest:
     return Manifest(
         name=recipe.name,
         description=recipe.description,
@@ -76,7 +101,7 @@ def _manifest(recipe: Recipe, net: CausalNet, calibrated: Calibrated, data: Path
         threshold_off=calibrated.threshold_off,
         metrics={"calibration": rounded(calibrated.metrics)},
         recipe=msgspec.to_builtins(recipe),
-        credits=(*credits_of(heard), *SOUNDFONTS.values(), GROOVE, POP909),
+        credits=credited,
     )
 
 
