@@ -114,6 +114,28 @@ def test_frames_and_logits_are_those_of_the_whole_sound(teacher: Path, tmp_path:
     np.testing.assert_allclose(music.logits[1], Teacher(teacher).logits(second[None])[0], atol=1e-2)
 
 
+@pytest.mark.timeout(900)  # a process loads torch before it hears anything
+def test_several_processes_fill_the_bank_that_one_would(teacher: Path, tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        write(tmp_path / "songs" / name, hiss(1, 4.5))
+    (tmp_path / "songs" / "c.wav").write_bytes(b"no sound")
+    for processes in (1, 2):
+        taught = teaching.teach(
+            [tmp_path / "songs"],
+            teacher=teacher,
+            out=tmp_path / f"by-{processes}",
+            most_minutes=1.0,
+            processes=processes,
+            watch=unwatched,
+        )
+        assert [file.path.name for file in taught.broken] == ["c.wav"]
+    alone, together = (read_music(tmp_path / f"by-{processes}") for processes in (1, 2))
+    assert len(alone) == len(together) == 2
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.frames, other.frames)
+        np.testing.assert_allclose(one.logits, other.logits, atol=1e-2)
+
+
 def test_of_a_long_file_only_the_beginning_is_heard(teacher: Path, tmp_path: Path) -> None:
     write(tmp_path / "songs" / "a.wav", hiss(6, 12.0))
     outcome = hear(teacher, tmp_path, tmp_path / "songs" / "a.wav", most_s=5.5)
@@ -172,7 +194,7 @@ def test_the_command_tells_what_came_out_and_what_was_left_out(
     write(tmp_path / "songs" / "a.wav", hiss(1, 9.0))
     (tmp_path / "songs" / "b.wav").write_bytes(b"no sound")
     arguments = ["teach", tmp_path / "songs", "--teacher", teacher, "--out", tmp_path / "bank"]
-    monkeypatch.setattr(sys, "argv", ["instrd-train", *map(str, arguments)])
+    monkeypatch.setattr(sys, "argv", ["instrd-train", *map(str, arguments), "--processes", "1"])
     with pytest.raises(SystemExit, match="0"):
         main()
     told = capsys.readouterr()
