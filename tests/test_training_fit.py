@@ -10,12 +10,12 @@ from instrd.training.export import export
 from instrd.training.fit import (
     CHECKPOINT,
     LOG,
-    Material,
     build,
     fit,
     hidden_matrices,
     trained,
 )
+from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
 from instrd.training.recipe import finishing
 

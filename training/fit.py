@@ -1,20 +1,19 @@
 """The training loop: mixtures in, averaged weights out, resumable at any checkpoint."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 from instrd.models.nets.causal_net import CausalNet
-from instrd.training.lessons import Lessons, Taught
-from instrd.training.mixtures import Mixer, Segment
+from instrd.training.material import Material, Step, Steps
+from instrd.training.mixtures import Mixer
 from instrd.training.optimisation import Average, Muon, rate_share
 from instrd.training.recipe import Recipe
 from instrd.training.student import Student, known_loss, taught_loss
@@ -32,41 +31,6 @@ _NORM_SALT = 1
 Optimisers = tuple[torch.optim.Optimizer, ...]
 Losses = tuple[float, ...]
 """Of mixtures and, where there is a teacher, of its tags and of its opinion of our labels."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """What is learned from: a stem bank, and music that a teacher has heard."""
-
-    bank: Path
-    music: Path | None = None
-
-
-class Step(NamedTuple):
-    """What one step learns from: a batch of mixtures, and lessons where there is a teacher."""
-
-    mixtures: Segment
-    lessons: Taught | None
-
-
-class Steps(IterableDataset[Step]):
-    """Mixtures made in another process while the net learns from those before."""
-
-    def __init__(self, recipe: Recipe, data: Material, first: int) -> None:
-        self._recipe = recipe
-        self._data = data
-        self._first = first
-
-    def __iter__(self) -> Iterator[Step]:
-        torch.set_num_threads(1)
-        fit = self._recipe.fit
-        mixer = Mixer(self._recipe, self._data.bank, *fit.parts)
-        music = self._data.music
-        lessons = Lessons(self._recipe, music) if music and fit.lessons else None
-        batches = mixer.batches(self._first, fit.steps, count=fit.batch)
-        for step, mixtures in enumerate(batches, self._first):
-            taught = lessons.batch(step, count=fit.lessons) if lessons else None
-            yield Step(mixtures, taught)
 
 
 class Log:

@@ -63,8 +63,8 @@ def fit(
     """Fit a recipe's net; goes on from the run's checkpoint if there is one."""
     folder = run or RUNS / recipe.stem
     if _is_of_mixtures(recipe):
-        from instrd.training.fit import Material  # noqa: PLC0415 - each loads torch
-        from instrd.training.fit import fit as fit_net  # noqa: PLC0415
+        from instrd.training.fit import fit as fit_net  # noqa: PLC0415 - each loads torch
+        from instrd.training.material import Material  # noqa: PLC0415
         from instrd.training.recipe import finishing, read_recipe  # noqa: PLC0415
 
         chosen = finishing(read_recipe(recipe)) if finish else read_recipe(recipe)
