@@ -36,8 +36,8 @@ class Heartbeats:
 
 
 def _account(following: Following) -> Account:
-    capture, stream = following.capture, following.stream
-    counts, costs = capture.ring.counts(), list(stream.costs)
+    samples, passage = following.samples(), following.passage
+    costs = list(passage.stream.costs) if passage else []
     audio_s = sum(cost.audio_s for cost in costs)
     p50, p95 = (
         np.percentile([cost.total_ms for cost in costs], [50, 95]).round(2).tolist()
@@ -45,16 +45,16 @@ def _account(following: Following) -> Account:
         else (None, None)
     )
     return Account(
-        status=following.condition,
-        captured=counts.captured,
-        analysed=stream.analysed,
-        gated=stream.gated,
-        dropped=counts.dropped + following.discarded,
-        pending=counts.pending,
-        overflows=capture.overflows,
-        restarts=0,
+        status=following.status,
+        captured=samples.captured,
+        analysed=samples.analysed,
+        gated=samples.gated,
+        dropped=samples.dropped,
+        pending=samples.pending,
+        overflows=following.capture.overflows,
+        restarts=following.restarts,
         lat_p50_ms=p50,
         lat_p95_ms=p95,
         realtime_factor=round(sum(c.computing_s for c in costs) / audio_s, 5) if audio_s else None,
-        drift_ppm=round(capture.clock.drift_ppm, 1),
+        drift_ppm=round(passage.epoch.clock.drift_ppm, 1) if passage else None,
     )

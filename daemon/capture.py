@@ -1,34 +1,56 @@
-"""One source being captured: its own thread reads blocks into its ring."""
+"""One source being captured: its own thread reads blocks into a ring for each opening."""
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
 from instrd.daemon.errors import SourceError
 from instrd.daemon.ring import HopRing
 from instrd.daemon.sampleclock import SampleClock
-from instrd.daemon.sources import Block, Source
+from instrd.daemon.sources import Block, Feed, Item, Missed, Opened, Standing
 
 log = logging.getLogger(__name__)
-JOIN_S = 2.0
+JOIN_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A source from one opening to the next; positions count from its beginning."""
+
+    number: int
+    rate_hz: int
+    description: str
+    ring: HopRing
+    clock: SampleClock
 
 
 class Capture:
-    """Owns the source and its thread; the reader of the ring is the main thread."""
+    """Owns the source and its thread; the reader of rings and news is the main thread."""
 
     def __init__(
-        self, name: str, source: Source, ring: HopRing, wake: Callable[[], None], *, lossless: bool
+        self,
+        name: str,
+        source: Feed,
+        ring_for: Callable[[int], HopRing],
+        wake: Callable[[], None],
+        *,
+        lossless: bool,
     ) -> None:
+        """`ring_for` makes a ring for a rate in Hz; `wake` says that there is news."""
         self.name = name
         self.source = source
-        self.ring = ring
-        self.clock = SampleClock(source.rate_hz)
+        self.news: deque[Epoch | Standing] = deque()
+        """In the order in which it happened; an epoch comes after the end of the one before."""
         self.overflows = 0
         self.error: Exception | None = None
         """Why the thread ended, if not because the source did."""
-        self._wake = wake
-        self._write = ring.write_waiting if lossless else ring.write
+        self._ring_for, self._wake = ring_for, wake
+        self._lossless = lossless
+        self._epoch: Epoch | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
 
     @property
@@ -41,16 +63,22 @@ class Capture:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.ring.close()
-        self.source.close()
+        self.close()
         self._thread.join(JOIN_S)
         if self._thread.is_alive():
-            log.warning("%s did not stop within %.0f s", self.source.description, JOIN_S)
+            log.warning("%s did not stop within %.1f s", self.source.description, JOIN_S)
+
+    def close(self) -> None:
+        """Ask the thread to end, without waiting for it."""
+        self._closed = True
+        if self._epoch is not None:
+            self._epoch.ring.close()
+        self.source.close()
 
     def _run(self) -> None:
         try:
-            while (block := self.source.read()) is not None:
-                self._take(block)
+            while (item := self.source.read()) is not None:
+                self._take(item)
         except SourceError as error:
             self.error = error
         except Exception as error:
@@ -58,12 +86,44 @@ class Capture:
             log.exception("capture of %s broke", self.name)
             self.error = error
         finally:
-            self.ring.finish()
+            if self._epoch is not None:
+                self._epoch.ring.finish()
             self._wake()
 
-    def _take(self, block: Block) -> None:
+    def _take(self, item: Item) -> None:
+        match item:
+            case Opened():
+                self._begin(item)
+            case Standing():
+                if item.status == "restarting" and self._epoch is not None:
+                    self._epoch.ring.finish()
+                self.news.append(item)
+                self._wake()
+            case Block() if self._epoch is not None:
+                self._write(self._epoch, item)
+            case Missed() if self._epoch is not None:
+                self._epoch.ring.lose(item.count, item.reason)
+
+    def _begin(self, opened: Opened) -> None:
+        number = 0
+        if self._epoch is not None:
+            number = self._epoch.number + 1
+            self._epoch.ring.finish()
+        rate_hz = opened.rate_hz
+        ring, clock = self._ring_for(rate_hz), SampleClock(rate_hz)
+        self._epoch = Epoch(number, rate_hz, opened.description, ring, clock)
+        if self._closed:
+            ring.close()
+        self.news.append(self._epoch)
+        self._wake()
+
+    def _write(self, epoch: Epoch, block: Block) -> None:
+        ring = epoch.ring
         if block.lost:
             self.overflows += 1
-            self.ring.lose(block.lost)
-        self.clock.stamp(self.ring.captured + len(block.samples), block.t_end_us)
-        self._write(block.samples)
+            ring.lose(block.lost, block.reason)
+        epoch.clock.stamp(ring.captured + len(block.samples), block.t_end_us)
+        if self._lossless:
+            ring.write_waiting(block.samples)
+        else:
+            ring.write(block.samples)

@@ -22,9 +22,10 @@ from instrd.daemon.errors import ConfigError, InstrdError, exit_code_of
 from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.hearing import Hearing, model_folders
 from instrd.daemon.publisher import check_endpoint
+from instrd.daemon.recording.devices import list_devices
 from instrd.daemon.run import run as run_daemon
 from instrd.daemon.security import read_security
-from instrd.daemon.sources import list_devices, scheme_of
+from instrd.daemon.sources import scheme_of
 from instrd.daemon.tables import device_table, model_table, verdict_table
 from instrd.models.errors import AudioFileError, BundleError
 
@@ -95,7 +96,7 @@ def run(
     """Listen, name the instruments, publish.
 
     Ends with exit code 0 on Ctrl-C, SIGTERM or when all sources have ended, 1 when something
-    fails while running, 2 on bad input or settings, 3 without the microphone, 4 when an endpoint
+    fails while running, 2 on bad input or settings, 4 when an endpoint
     is in use.
     """
     console = Console()

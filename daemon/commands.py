@@ -60,10 +60,10 @@ class Asked:
         followed = self._service.followed.items()
         return {
             name: {
-                "status": following.condition,
+                "status": following.status,
                 "paused": following.paused,
-                "rate_hz": following.capture.source.rate_hz,
-                "description": following.capture.source.description,
+                "rate_hz": following.rate_hz,
+                "description": following.description,
             }
             for name, following in followed
         }

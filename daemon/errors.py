@@ -27,8 +27,6 @@ class SourceError(InstrdError):
 class DeviceError(SourceError):
     """A microphone is not there or cannot be opened now; later it may be."""
 
-    exit_code = ExitCode.NO_DEVICE
-
 
 class ConfigError(InstrdError):
     """The configuration asks for something that is not allowed."""

@@ -12,7 +12,5 @@ class ExitCode(IntEnum):
     """Failed while running, a source or we ourselves: another start may help."""
     BAD_INPUT = 2
     """Arguments, configuration, model or installation are no good: another start does not help."""
-    NO_DEVICE = 3
-    """A microphone is not there or cannot be opened: a start helps once it can be."""
     IN_USE = 4
     """Another process holds an endpoint: a start helps once that one has gone."""

@@ -1,98 +1,171 @@
-"""One source from its capture to its analysis: which hop is next, and what was lost before it."""
+"""One source followed through its epochs: what is analysed now, how it fares, its accounts."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
+from instrd.clients import protocol
 from instrd.clients.protocol import AnyMessage, Condition, EndReason
-from instrd.daemon.capture import Capture
-from instrd.daemon.ring import Hop, Lost
-from instrd.daemon.stream import Stream
+from instrd.daemon.capture import Capture, Epoch
+from instrd.daemon.passage import Passage
+from instrd.daemon.ring import Hop
+from instrd.daemon.sources import Standing
+
+log = logging.getLogger(__name__)
+HEARD: tuple[Condition, ...] = ("running", "flat")
+"""Audio comes in."""
+WRONG_RATE_PPM = 5000.0
+"""No crystal is off by so much: the device does not run at the rate that it claims."""
+
+
+@dataclass(slots=True)
+class Samples:
+    """What became of samples: captured = analysed + gated + dropped + pending."""
+
+    captured: int = 0
+    analysed: int = 0
+    gated: int = 0
+    dropped: int = 0
+    pending: int = 0
 
 
 @dataclass(slots=True)
 class Following:
-    """Pairs a capture with the stream that analyses it; belongs to the main thread."""
+    """Pairs a capture with the passage of its present epoch; belongs to the main thread."""
 
     capture: Capture
-    stream: Stream
-    max_late_hops: int | None
-    """Skip to the newest hop when further behind; None: never, every sample counts."""
+    passage_of: Callable[[Epoch], Passage]
     may_wait: bool = False
     """Whoever sends may take any time, as through a pipe: standing still is no fault then."""
-    discarded: int = 0
-    """Samples not analysed because of a pause."""
+    passage: Passage | None = None
+    """None: it has not been open yet."""
+    status: Condition = "waiting"
     paused: bool = False
     ended: bool = False
-    _paused_at: int = 0
-    _excused_hops: int = 0
+    _past: Samples = field(default_factory=Samples)
+    """Of the epochs before."""
 
     @property
-    def condition(self) -> Condition:
-        if self.capture.live or not self.ended:
-            return "running"
-        return "failed" if self.capture.error else "ended"
+    def rate_hz(self) -> int | None:
+        return self.passage.epoch.rate_hz if self.passage else None
+
+    @property
+    def description(self) -> str:
+        return self.passage.epoch.description if self.passage else self.capture.source.description
+
+    @property
+    def restarts(self) -> int:
+        return self.passage.epoch.number if self.passage else 0
 
     @property
     def position(self) -> int:
         """Up to where its samples were analysed, passed over in a pause, or named as lost."""
-        return self.stream.position
+        return self.passage.stream.position if self.passage else 0
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is to be expected now: all is said, or a slow sender has sent no hop."""
-        return self.ended or (self.may_wait and not self._waiting_hops)
+        """Whether nothing is to be expected now: all is said, or nothing whole has come."""
+        if self.passage is not None and self.passage.waiting_hops:
+            return self.ended
+        return self.ended or self.may_wait or self.status not in HEARD
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all is told and nothing follows."""
+        all_told = self.passage is None or self.passage.epoch.ring.ended
+        return not self.capture.live and not self.capture.news and all_told
+
+    def samples(self) -> Samples:
+        """Look at what became of all samples so far, at one moment."""
+        past, passage = self._past, self.passage
+        if passage is None:
+            return past
+        counts = passage.counts()
+        return Samples(
+            captured=past.captured + counts.captured,
+            analysed=past.analysed + passage.stream.analysed,
+            gated=past.gated + passage.stream.gated,
+            dropped=past.dropped + counts.dropped + passage.discarded,
+            pending=counts.pending,
+        )
 
     def take(self) -> Iterator[Hop | AnyMessage]:
-        """Yield the next hop, if there is one, after the gaps before it."""
-        self._catch_up()
-        while isinstance(piece := self.capture.ring.next_hop(), Lost):
-            yield from self._name_pause()
-            yield from self.stream.lose(piece.first, piece.count, piece.reason)
-            self._paused_at = self.stream.position
-        if piece is None:
+        """Yield the next hop, if there is one, after the gaps before it; else the news."""
+        if self.passage is not None:
+            for piece in self.passage.take():
+                yield piece
+                if isinstance(piece, Hop):
+                    return
+        while self.capture.news and not self._is_behind:
+            yield from self._hear(self.capture.news.popleft())
+
+    def check_rate(self) -> Iterator[AnyMessage]:
+        """Say once in an epoch that the device runs at another rate than it claims."""
+        passage = self.passage
+        if passage is None or passage.rate_is_told or self.may_wait or self.status not in HEARD:
             return
-        if self.paused:
-            self._discard(piece)
-        else:
-            yield piece
+        drift_ppm = passage.epoch.clock.drift_ppm
+        if abs(drift_ppm) > WRONG_RATE_PPM:
+            passage.rate_is_told = True
+            off = f"its clock is off by {drift_ppm:.0f} ppm, allowed {WRONG_RATE_PPM:.0f}"
+            log.warning("source %s: %s; try another rate of it", self.capture.name, off)
+            yield self._stand(Standing(self.status, off))
 
     def excuse(self) -> None:
         """Take all hops that wait now, however late: nothing was slow, the loop was kept busy."""
-        self._excused_hops = self._waiting_hops
+        if self.passage is not None:
+            self.passage.excuse()
 
     def pause(self) -> Iterator[AnyMessage]:
         """Analyse nothing from now on; what sounds ends."""
         if not (self.paused or self.ended):
-            self.paused, self._paused_at = True, self.stream.position
-            yield from self.stream.end("source_lost")
+            self.paused = True
+            if self.passage is not None:
+                yield from self.passage.pause()
 
     def resume(self) -> Iterator[AnyMessage]:
         """Analyse again, and name what was passed over."""
         if self.paused:
-            yield from self._name_pause()
             self.paused = False
+            if self.passage is not None:
+                yield from self.passage.resume()
 
     def finish(self, reason: EndReason) -> Iterator[AnyMessage]:
-        """Name what a pause passed over and end what sounds; nothing follows."""
-        self.ended = True
-        yield from self.resume()
-        yield from self.stream.end(reason)
-
-    def _name_pause(self) -> Iterator[AnyMessage]:
-        passed_over = self.stream.position - self._paused_at
-        if self.paused and passed_over:
-            yield from self.stream.lose(self._paused_at, passed_over, "paused")
-
-    def _catch_up(self) -> None:
-        if self._excused_hops:
-            self._excused_hops -= 1
-        elif self.max_late_hops is not None and self._waiting_hops > self.max_late_hops:
-            self.capture.ring.skip_to_newest(1)
+        """End what sounds and say how the source ended; nothing follows."""
+        self.ended, self.paused = True, False
+        if self.passage is not None:
+            yield from self.passage.finish(reason)
+        error = self.capture.error
+        yield self._stand(Standing("failed" if error else "ended", str(error or "")))
 
     @property
-    def _waiting_hops(self) -> int:
-        return self.capture.ring.counts().pending // self.stream.hop
+    def _is_behind(self) -> bool:
+        """Whether there are hops before the news."""
+        news = self.capture.news[0]
+        if self.passage is None or (isinstance(news, Standing) and news.status in HEARD):
+            return False
+        if isinstance(news, Epoch):
+            return not self.passage.epoch.ring.ended
+        return bool(self.passage.waiting_hops)
 
-    def _discard(self, hop: Hop) -> None:
-        self.discarded += len(hop.samples)
-        self.stream.position = hop.first + len(hop.samples)
+    def _hear(self, news: Epoch | Standing) -> Iterator[AnyMessage]:
+        if isinstance(news, Standing):
+            if self.passage is not None and news.status not in HEARD and self.status in HEARD:
+                yield from self.passage.stream.end("source_lost")
+            yield self._stand(news)
+            return
+        if self.passage is not None:
+            yield from self.passage.finish("source_lost")
+            self._past = self.samples()
+        self.passage = self.passage_of(news)
+        self.passage.paused = self.paused
+
+    def _stand(self, standing: Standing) -> protocol.Status:
+        self.status = standing.status
+        return protocol.Status(
+            source=self.capture.name,
+            status=standing.status,
+            detail=standing.detail,
+            rate_hz=self.rate_hz,
+            description=self.description,
+        )

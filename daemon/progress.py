@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 STILL_S = 5.0
-"""A source may stand still for so long: a microphone that gives nothing ends itself before."""
+"""A source may stand still for so long: one that says it brings nothing is idle before."""
 
 
 class Moving(Protocol):

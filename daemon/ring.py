@@ -4,14 +4,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from instrd.clients.protocol import GapReason
+
 Floats = NDArray[np.float32]
-LossReason = Literal["overrun", "overflow", "late"]
-"""The reader was too slow; the source lost them; the reader skipped them on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Lost:
 
     first: int
     count: int
-    reason: LossReason
+    reason: GapReason
     """Where the source and the reader both lost some of them: the reader's reason."""
 
 
@@ -73,7 +72,9 @@ class HopRing:
         self._with_reader: _Slot | None = None
         self._captured = self._taken = self._dropped = 0
         self._told = 0
-        self._reason: LossReason = "overflow"
+        self._readers_reason: GapReason | None = None
+        self._sources_reasons: deque[tuple[int, GapReason]] = deque()
+        """Why the source lost the samples before a position."""
         self._finished = self._closed = False
 
     def write(self, samples: Floats) -> None:
@@ -84,12 +85,16 @@ class HopRing:
         """Append `samples` (n,); if the ring is full, wait for the reader, or for `close`."""
         self._write(samples, waits=True)
 
-    def lose(self, count: int) -> None:
-        """Note that the source lost `count` samples here; a hop begun before ends here, short."""
+    def lose(self, count: int, reason: GapReason = "overflow") -> None:
+        """Note that the source lost `count` samples here; a hop begun before ends here, short.
+
+        May be called after `finish` too, for what would have followed.
+        """
         with self._changed:
             self._pass_on()
             self._captured += count
             self._dropped += count
+            self._sources_reasons.append((self._captured, reason))
 
     def finish(self) -> None:
         """Mark the end of the stream; a last partial hop becomes ready as it is."""
@@ -176,10 +181,10 @@ class HopRing:
         self._waiting.append(self._filling)
         self._filling = self._free.pop()
 
-    def _lose_oldest(self, reason: LossReason) -> None:
+    def _lose_oldest(self, reason: GapReason) -> None:
         slot = self._waiting.popleft()
         self._dropped += slot.count
-        self._reason = reason
+        self._readers_reason = reason
         self._recycle(slot)
 
     def _ready_from(self) -> int:
@@ -188,8 +193,11 @@ class HopRing:
         return self._captured if self._finished else self._told
 
     def _tell_lost(self, ready: int) -> Lost:
-        lost = Lost(self._told, ready - self._told, self._reason)
-        self._told, self._reason = ready, "overflow"
+        reason: GapReason = "overflow"
+        while self._sources_reasons and self._sources_reasons[0][0] <= ready:
+            _, reason = self._sources_reasons.popleft()
+        lost = Lost(self._told, ready - self._told, self._readers_reason or reason)
+        self._told, self._readers_reason = ready, None
         return lost
 
     def _hand_out(self) -> Hop:

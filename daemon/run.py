@@ -25,13 +25,14 @@ from instrd.daemon.commands import commands_of
 from instrd.daemon.config import Config, SourceChoice
 from instrd.daemon.control import ControlSocket
 from instrd.daemon.demo import demo_path, truth
-from instrd.daemon.errors import ConfigError, SourceError
+from instrd.daemon.errors import ConfigError
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher, random_run
+from instrd.daemon.recording.messages import Wanted
 from instrd.daemon.security import read_security
 from instrd.daemon.service import Chosen, Service
 from instrd.daemon.signals import ReloadWish, StopWish, obey_signals
-from instrd.daemon.sources import open_source, scheme_of
+from instrd.daemon.sources import Microphone, open_feed, scheme_of
 from instrd.daemon.supervisor import Supervisor
 from instrd.daemon.tally import Tally
 
@@ -94,7 +95,7 @@ def _open_chosen(
     if name in taken:
         raise ConfigError(f"source.id: got {name!r} twice; give each source its own id")
     scheme = scheme_of(choice.uri)
-    source = open_source(choice.uri, pace=choice.pace, loop=choice.loop)
+    source = open_feed(choice.uri, pace=choice.pace, loop=choice.loop)
     lossless = choice.pace == "fast" and scheme != "mic"
     return name, Chosen(source, lossless, may_wait=scheme == "stdin")
 
@@ -104,17 +105,16 @@ def _open_auto(
 ) -> tuple[str, Chosen]:
     """Open the default microphone, else the bundled recording, and say which."""
     real = msgspec.structs.replace(choice, uri="mic:", loop=False)
-    try:
-        name, chosen = _open_chosen(real, taken, console)
-    except SourceError as error:
-        recording = msgspec.structs.replace(
-            choice, uri=f"file:{demo_path()}", id=choice.id or "demo"
-        )
-        name, opened = _open_chosen(recording, taken, console)
-        chosen = replace(opened, is_demo=True)
-        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        console.print("Playing the bundled recording at its real pace instead.")
-    return name, chosen
+    microphone = Microphone(Wanted())
+    wrong = microphone.first_answer()
+    if wrong is None:
+        return choice.id or _name_of(real.uri, taken), Chosen(microphone, lossless=False)
+    microphone.close()
+    recording = msgspec.structs.replace(choice, uri=f"file:{demo_path()}", id=choice.id or "demo")
+    name, opened = _open_chosen(recording, taken, console)
+    console.print(str(wrong), markup=False, highlight=False, soft_wrap=True)
+    console.print("Playing the bundled recording at its real pace instead.")
+    return name, replace(opened, is_demo=True)
 
 
 def _playing_s() -> dict[str, float]:

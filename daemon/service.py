@@ -11,19 +11,20 @@ from instrd.clients import protocol
 from instrd.clients.control import Request
 from instrd.clients.protocol import AnyMessage, EndReason, State
 from instrd.daemon.accounts import INTERVAL_S, Heartbeats
-from instrd.daemon.capture import Capture
+from instrd.daemon.capture import Capture, Epoch
 from instrd.daemon.config import Config
 from instrd.daemon.control import Commands, ControlSocket
 from instrd.daemon.errors import InstrdError
 from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.following import Following
 from instrd.daemon.hearing import Hearing
+from instrd.daemon.passage import Passage
 from instrd.daemon.publisher import Publisher
 from instrd.daemon.report import Place
 from instrd.daemon.ring import Hop, HopRing
 from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.signals import ReloadWish, StopWish
-from instrd.daemon.sources import Source
+from instrd.daemon.sources import Feed
 from instrd.daemon.stream import Stream, advance, hop_samples
 from instrd.daemon.supervisor import Supervisor
 
@@ -34,9 +35,9 @@ TICK_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A source that is open, and how it is to be followed."""
+    """A source, and how it is to be followed."""
 
-    source: Source
+    source: Feed
     lossless: bool
     """Wait for the analysis rather than lose samples: files and pipes at the fast pace."""
     may_wait: bool = False
@@ -87,6 +88,7 @@ class Service:
                 self._introduce(list(sources))
                 for name, chosen in sources.items():
                     self._follow(name, chosen, captures)
+                captures.callback(self._close_all)
                 self._supervisor.ready(f"following {', '.join(sources)}")
                 while not self.wish and not self._all_ended():
                     if not self._take_hops():
@@ -124,7 +126,8 @@ class Service:
 
         Hops that come in while a model is loaded are judged by it, none is skipped.
         """
-        yield from self.hearing.change(config, [f.stream for f in self.followed.values()])
+        passages = [one.passage for one in self.followed.values() if one.passage]
+        yield from self.hearing.change(config, [passage.stream for passage in passages])
         for following in self.followed.values():
             following.excuse()
         yield self.hearing.model_message()
@@ -141,67 +144,62 @@ class Service:
         self.tell([hello, self.hearing.model_message()])
 
     def _follow(self, name: str, chosen: Chosen, captures: ExitStack) -> None:
-        config, rate_hz = self.hearing.config, chosen.source.rate_hz
-        hop = hop_samples(config, rate_hz)
-        capacity = max(2, round(config.analysis.ring_s / config.analysis.hop_s))
-        ring = HopRing(capacity, hop, self._awake.set)
-        capture = captures.enter_context(
-            Capture(name, chosen.source, ring, self._awake.set, lossless=chosen.lossless)
-        )
-        place = Place(name, rate_hz, 0, capture.clock)
+        ring_s, hop_s = self.hearing.config.analysis.ring_s, self.hearing.config.analysis.hop_s
+        max_late_hops = self.hearing.config.analysis.max_late_hops
+
+        def ring_for(rate_hz: int) -> HopRing:
+            hop = hop_samples(self.hearing.config, rate_hz)
+            return HopRing(max(2, round(ring_s / hop_s)), hop, self._awake.set)
+
+        def passage_of(epoch: Epoch) -> Passage:
+            hearing = self.hearing
+            place = Place(name, epoch.rate_hz, epoch.number, epoch.clock)
+            stream = Stream(place, hearing.config, hearing.classifier, hearing.numbers)
+            return Passage(epoch, stream, None if chosen.lossless else max_late_hops)
+
+        capture = Capture(name, chosen.source, ring_for, self._awake.set, lossless=chosen.lossless)
         self.followed[name] = Following(
-            capture,
-            Stream(place, config, self.hearing.classifier, self.hearing.numbers),
-            None if chosen.lossless else config.analysis.max_late_hops,
-            may_wait=chosen.may_wait,
+            captures.enter_context(capture), passage_of, may_wait=chosen.may_wait
         )
-        self._say_status(name, "running")
+
+    def _close_all(self) -> None:
+        """Ask all captures to end before any is waited for."""
+        for following in self.followed.values():
+            following.capture.close()
 
     def _take_hops(self) -> bool:
-        """Analyse the next hop of every source that has one, all in one batch."""
-        turns = []
+        """Analyse the next hop of every source that has one, all in one batch; tell the news."""
+        turns, news = [], False
         for following in self.followed.values():
             for piece in following.take():
                 if isinstance(piece, Hop):
-                    turns.append((following.stream, piece))
+                    assert following.passage is not None, "a hop comes through a passage"
+                    turns.append((following.passage.stream, piece))
                 else:
+                    news = True
                     self.tell([piece])
         if turns:
             self.tell(advance(self.hearing.classifier, turns))
-        return bool(turns)
+        return bool(turns) or news
 
     def _all_ended(self) -> bool:
         """Notice sources that ended; a failed one ends the daemon."""
         for name, following in self.followed.items():
-            capture = following.capture
-            if not following.ended and not capture.live and capture.ring.ended:
+            if not following.ended and following.is_over:
                 self._end(name, "source_lost")
         return all(following.ended for following in self.followed.values())
 
     def _end(self, name: str, reason: EndReason) -> None:
         following = self.followed[name]
-        error = following.capture.error
         self.tell(following.finish(reason))
-        self._say_status(name, following.condition, str(error or ""))
+        error = following.capture.error
         if error is not None:
             self._failure = f"source {name} failed: {error}"
             self.wish.ask(self._failure)
 
-    def _say_status(self, name: str, status: protocol.Condition, detail: str = "") -> None:
-        source = self.followed[name].capture.source
-        self.tell(
-            [
-                protocol.Status(
-                    source=name,
-                    status=status,
-                    detail=detail,
-                    rate_hz=source.rate_hz,
-                    description=source.description,
-                )
-            ]
-        )
-
     def _beat(self, heartbeats: Heartbeats) -> None:
+        for following in self.followed.values():
+            self.tell(following.check_rate())
         self.tell([heartbeats.beat(self.followed, self.publisher.last_seq)])
 
     def _say_goodbye(self, heartbeats: Heartbeats) -> int:

@@ -7,7 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from instrd.daemon.classify import Verdict
-from instrd.daemon.sources import Device
+from instrd.daemon.recording.devices import Device
 from instrd.models.bundle import Manifest, list_bundles, read_bundle
 from instrd.models.errors import BundleError
 from instrd.models.members import find_members

@@ -15,7 +15,7 @@ from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher
 from instrd.daemon.service import Chosen, Service
 from instrd.daemon.signals import StopWish
-from instrd.daemon.sources import Block
+from instrd.daemon.sources import Block, Unbroken
 
 RATE_HZ = 16_000
 Floats = np.ndarray
@@ -90,7 +90,7 @@ class Rig:
         self.on_message(message)
 
     def run(self, *sources: Played, lossless: bool = True) -> int:
-        chosen = {f"s{n}": Chosen(source, lossless) for n, source in enumerate(sources)}
+        chosen = {f"s{n}": Chosen(Unbroken(source), lossless) for n, source in enumerate(sources)}
         return self.service.run(chosen, self.commands)
 
     def ask(self, cmd: str, **fields: object) -> dict[str, object]:

@@ -66,7 +66,7 @@ from instrd.daemon.cli import main
 say_goodbye = service.Service._say_goodbye
 def look(self, heartbeats):
     heavy = {"torch", "torchaudio", "torchvision", "librosa", "sklearn", "scipy", "numba", "onnx"}
-    analysed = sum(one.stream.analysed for one in self.followed.values())
+    analysed = sum(one.samples().analysed for one in self.followed.values())
     print("IMPORTED", sorted(heavy & set(sys.modules)), "after", analysed > 0)
     return say_goodbye(self, heartbeats)
 service.Service._say_goodbye = look

@@ -50,13 +50,14 @@ def test_json_is_one_line_a_finding(
     assert not (tmp_path / "private").exists()
 
 
-def test_a_microphone_that_is_not_there_is_what_run_would_end_with(
+def test_a_microphone_that_is_not_there_is_what_run_would_wait_for(
     settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.write_text(settings.read_text() + '[[source]]\nuri = "mic:Scarlett"\n')
-    assert call("doctor", "--config", settings, "--json") == ExitCode.NO_DEVICE
+    assert call("doctor", "--config", settings, "--json") == ExitCode.DONE
     found = told(capsys)["source mic:Scarlett"]
-    assert (found["state"], found["exit_code"]) == ("error", 3)
+    assert found["state"] == "warning"
+    assert "waits for it" in str(found["advice"])
     assert "there are 'USB'" in str(found["found"])
 
 
@@ -86,7 +87,7 @@ def test_a_broken_bundle_is_an_error_only_where_it_is_chosen(
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (DeviceError("no microphone"), ExitCode.NO_DEVICE),
+        (DeviceError("no microphone"), ExitCode.BAD_INPUT),
         (InUseError("taken"), ExitCode.IN_USE),
         (BundleError("base", "is broken"), ExitCode.BAD_INPUT),
         (ZeroDivisionError("defect"), ExitCode.FAILED),
@@ -115,7 +116,7 @@ def test_a_check_that_hangs_is_an_error_too() -> None:
 
 
 def test_what_no_start_helps_decides_the_exit_code() -> None:
-    taken, gone = (wrong("x", "", code=c) for c in (ExitCode.IN_USE, ExitCode.NO_DEVICE))
+    taken, hangs = (wrong("x", "", code=c) for c in (ExitCode.IN_USE, ExitCode.FAILED))
     assert exit_code_for([FINE, Finding("x", "warning", "")]) == ExitCode.DONE
-    assert exit_code_for([gone, taken, FINE]) == ExitCode.IN_USE
-    assert exit_code_for([gone, wrong("x", ""), taken]) == ExitCode.BAD_INPUT
+    assert exit_code_for([hangs, taken, FINE]) == ExitCode.IN_USE
+    assert exit_code_for([hangs, wrong("x", ""), taken]) == ExitCode.BAD_INPUT

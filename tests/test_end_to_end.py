@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from microphone_faults import Faults
 from sounds import TWO_TONES, two_tones
 from tone_bundle import tone_bundle
 from virtual_microphone import MISSING, RATE_HZ, VirtualMicrophone, virtual_microphone
 
-from instrd.clients.protocol import AnyMessage, Event, Frame, Gap, Heartbeat, Status
+from instrd.clients.protocol import AnyMessage, Bye, Event, Frame, Gap, Heartbeat, Status
 from instrd.clients.subscriber import Subscriber
 from instrd.daemon.classify import classify
 from instrd.daemon.config import Config
@@ -30,6 +31,7 @@ pytestmark = [
 PROGRAM = "from instrd.daemon.cli import main; main()"
 DEADLINE_S = 30.0
 PIECE_S = 26.0
+STOP_S = 2.0
 Span = tuple[str, float, float]
 """Label, on and off in seconds."""
 
@@ -43,6 +45,14 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicr
 @contextmanager
 def listening(microphone: VirtualMicrophone, folder: Path, *arguments: str) -> Iterator[Subscriber]:
     """Run the daemon on the microphone, and yield a subscriber that has seen it running."""
+    with running(microphone, folder, *arguments) as (subscriber, _):
+        yield subscriber
+
+
+@contextmanager
+def running(
+    microphone: VirtualMicrophone, folder: Path, *arguments: str
+) -> Iterator[tuple[Subscriber, "subprocess.Popen[bytes]"]]:
     endpoint = f"ipc://{folder}/out"
     settings = folder / "run.toml"
     settings.write_text('[daemon]\ncontrol = "none"\n[model]\nfolders = ["' + str(folder) + '"]\n')
@@ -52,7 +62,7 @@ def listening(microphone: VirtualMicrophone, folder: Path, *arguments: str) -> I
     try:
         with Subscriber(endpoint) as subscriber:
             wait_for(subscriber, lambda message: isinstance(message, Frame))
-            yield subscriber
+            yield subscriber, daemon
     finally:
         daemon.terminate()
         assert daemon.wait(DEADLINE_S) == 0
@@ -127,6 +137,27 @@ def test_the_demo_heard_through_a_microphone_gives_the_events_of_its_file(
     expected = [(event.label, event.t_on_s, event.t_off_s) for event in events]
     common = max(agreement(live, expected, shift_s) for shift_s in np.arange(-0.2, 0.21, 0.05))
     assert common > 0.85, (live, expected)
+
+
+@pytest.mark.parametrize("fault", ["freeze_server", "freeze_for_good", "unload"])
+def test_it_stops_soon_and_in_order_in_the_middle_of_a_fault(
+    fault: str, microphone: VirtualMicrophone, tmp_path: Path
+) -> None:
+    tone_bundle(tmp_path / "tones")
+    with (
+        running(microphone, tmp_path, "--model", "tones") as (subscriber, daemon),
+        Faults(microphone, daemon.pid) as faults,
+        faults.strike(fault),
+    ):
+        wait_for(subscriber, lambda m: isinstance(m, Status) and m.status != "running")
+        recorders = faults.recorders()
+        daemon.terminate()
+        began_s = time.monotonic()
+        *_, bye = list(subscriber)
+        assert daemon.wait(DEADLINE_S) == 0
+        assert time.monotonic() - began_s < STOP_S
+        assert isinstance(bye, Bye)
+        assert not any(Path(f"/proc/{pid}").exists() for pid in recorders)
 
 
 def is_silence_after(heard_s: float) -> Callable[[AnyMessage], bool]:

@@ -213,3 +213,25 @@ def test_closing_releases_a_waiting_writer() -> None:
     writer.join(DEADLINE_S)
     assert not writer.is_alive()
     assert ring.counts() == Counts(captured=2, taken=0, dropped=0, pending=2)
+
+
+def test_each_loss_of_the_source_keeps_its_own_reason() -> None:
+    ring = HopRing(8, 2, no_wake)
+    ring.write(numbers(0, 2))
+    ring.lose(3, "stalled")
+    ring.write(numbers(5, 2))
+    ring.lose(4)
+    ring.write(numbers(11, 2))
+    lost = [piece for piece in take_all(ring) if isinstance(piece, Lost)]
+    assert lost == [Lost(2, 3, "stalled"), Lost(7, 4, "overflow")]
+
+
+def test_what_would_have_followed_the_end_is_lost_too() -> None:
+    ring = HopRing(2, 3, no_wake)
+    ring.write(numbers(0, 4))
+    ring.finish()
+    assert take_all(ring) == [(0, [0, 1, 2]), (3, [3])]
+    assert ring.ended
+    ring.lose(10, "restarted")
+    assert take_all(ring) == [Lost(4, 10, "restarted")]
+    assert ring.counts() == Counts(captured=14, taken=4, dropped=10, pending=0)

@@ -13,6 +13,7 @@ from sounds import silence
 from instrd.clients.protocol import AnyMessage, Bye, Frame, Heartbeat
 from instrd.daemon.errors import SourceError
 from instrd.daemon.service import Chosen
+from instrd.daemon.sources import Unbroken
 from instrd.daemon.supervisor import Supervisor
 
 
@@ -69,7 +70,8 @@ def test_only_a_pipe_may_wait_for_sound(rig: Rig, notified: NotifySocket, may_wa
                 rig.ask("shutdown")
 
     rig.on_message = pass_time
-    chosen = Chosen(Played(silence(1.0, RATE_HZ), endless=True), lossless=True, may_wait=may_wait)
+    source = Unbroken(Played(silence(1.0, RATE_HZ), endless=True))
+    chosen = Chosen(source, lossless=True, may_wait=may_wait)
     with rig:
         assert rig.service.run({"s0": chosen}, rig.commands) == 0
     alive = sum(one == {"WATCHDOG": "1"} for one in told)

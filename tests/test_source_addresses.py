@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from instrd.daemon.errors import SourceError
-from instrd.daemon.sources import Pace, open_source
+from instrd.daemon.sources import Pace, open_feed, open_source
 from instrd.models.audiofile import AudioFile
 
 
@@ -37,7 +37,7 @@ def test_a_wrong_address_says_what_is_allowed(uri: str, said: str) -> None:
 @pytest.mark.parametrize("uri", ["stdin:", "mic:"])
 def test_what_comes_only_once_cannot_be_looped(uri: str) -> None:
     with pytest.raises(SourceError, match="cannot be looped"):
-        open_source(uri, pace="fast", loop=True)
+        open_feed(uri, pace="fast", loop=True)
 
 
 @pytest.mark.parametrize("prefix", ["", "file:"])

@@ -5,8 +5,14 @@ import sys
 import pytest
 from fake_portaudio import FakePortAudio
 
-from instrd.daemon.errors import SourceError
-from instrd.daemon.sources import list_devices, open_source
+from instrd.daemon.errors import DeviceError, SourceError
+from instrd.daemon.recording.devices import choose_device, list_devices
+from instrd.daemon.recording.identity import Identity
+from instrd.daemon.recording.messages import Wanted
+from instrd.daemon.recording.recorder import Recorder
+from instrd.daemon.sources import open_source
+from instrd.daemon.sources.mic import wanted_of
+from instrd.daemon.sources.uri import parse
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def test_without_portaudio_it_is_said_what_to_install_and_what_else_works() -> N
     with pytest.raises(SourceError, match="apt-get install libportaudio2"):
         list_devices()
     with pytest.raises(SourceError, match=r"apt-get install libportaudio2; .* use file:PATH"):
-        open_source("mic:", pace="realtime")
+        choose_device(Wanted())
 
 
 @pytest.mark.usefixtures("no_portaudio")
@@ -50,8 +56,22 @@ def test_a_microphone_that_cannot_be_opened_says_why(
     names: list[str], default: int, uri: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", FakePortAudio(names, default))
+    wanted = wanted_of(parse(uri))
     with pytest.raises(SourceError, match=said):
-        open_source(uri, pace="realtime")
+        Recorder(choose_device(wanted), wanted)
+
+
+def test_a_known_device_is_opened_again_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Wanted("u", known=Identity("ALSA", "USB"))
+    for names in (["USB", "USB 2"], ["USB 2", "USB"]):
+        monkeypatch.setitem(sys.modules, "sounddevice", FakePortAudio(names, 0))
+        assert choose_device(known).name == "USB"
+    monkeypatch.setitem(sys.modules, "sounddevice", FakePortAudio(["USB 2"], 0))
+    with pytest.raises(DeviceError, match="microphone 'USB' is gone"):
+        choose_device(known)
+    monkeypatch.setitem(sys.modules, "sounddevice", FakePortAudio(["USB", "USB"], 0))
+    with pytest.raises(DeviceError, match="cannot be told from another one like it"):
+        choose_device(known)
 
 
 def test_only_inputs_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:

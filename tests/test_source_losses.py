@@ -1,6 +1,6 @@
 """What a microphone lost, by the clock."""
 
-from instrd.daemon.sources.lossmeter import LossMeter
+from instrd.daemon.recording.lossmeter import LossMeter
 
 RATE_HZ = 48_000
 BLOCK = 960

@@ -11,7 +11,6 @@ import pytest
 from notify_socket import NotifySocket
 
 from instrd.daemon.progress import STILL_S
-from instrd.daemon.sources.mic import SILENT_S
 from instrd.daemon.supervisor import Supervisor
 
 ALIVE = {"WATCHDOG": "1"}
@@ -105,10 +104,6 @@ def test_a_source_may_be_idle_for_ever_and_has_its_time_afterwards(
     assert notified.told() == []
     live(supervisor, clock, 0.4, walker, step=0)
     assert [list(told) for told in notified.told()] == [["STATUS"]]
-
-
-def test_a_silent_microphone_ends_itself_before_it_counts_as_standing_still() -> None:
-    assert SILENT_S < STILL_S
 
 
 def test_a_socket_without_a_file_is_spoken_to(clock: Clock) -> None:

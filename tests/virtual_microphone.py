@@ -42,6 +42,7 @@ class VirtualMicrophone:
     """What is played to it is heard by every process that has `env`."""
 
     env: dict[str, str]
+    server: "subprocess.Popen[bytes]"
 
     def play(self, sound: Path | NDArray[np.float32]) -> None:
         """Play a file, or (n,) mono samples at `RATE_HZ`, to its end."""
@@ -62,13 +63,19 @@ def virtual_microphone(folder: Path) -> Iterator[VirtualMicrophone]:
     command += ["--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes", "--realtime=no"]
     command += ["--high-priority=no"]
     with ExitStack() as stack:
-        stack.enter_context(_running(command, env))
+        server = stack.enter_context(_running(command, env))
         _wait_for_server(env)
-        # An idle null sink sleeps up to 2 s between renders; a silent player keeps it ticking.
-        silence = ["pacat", "--playback", "--raw", "--latency-msec=10", "--device=vmic"]
-        stack.enter_context(_running([*silence, "/dev/zero"], env))
+        stack.enter_context(ticking(env))
         _wait_for_sound(env)
-        yield VirtualMicrophone(env)
+        yield VirtualMicrophone(env, server)
+
+
+@contextmanager
+def ticking(env: dict[str, str], sound: str = "/dev/zero") -> Iterator[None]:
+    """Play a file of bytes; an idle null sink sleeps up to 2 s between renders."""
+    command = ["pacat", "--playback", "--raw", "--latency-msec=10", "--device=vmic"]
+    with _running([*command, "--volume=6554", sound], env):
+        yield
 
 
 def _prepare(folder: Path) -> dict[str, str]:
@@ -91,10 +98,10 @@ def _prepare(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _running(command: list[str], env: dict[str, str]) -> Iterator[None]:
+def _running(command: list[str], env: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, **QUIET)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(DEADLINE_S)

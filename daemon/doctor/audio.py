@@ -7,10 +7,10 @@ from pathlib import Path
 
 from instrd.daemon.config import SourceChoice
 from instrd.daemon.doctor.finding import Finding, wrong
-from instrd.daemon.errors import SourceError, exit_code_of
-from instrd.daemon.sources import list_devices, open_source, scheme_of
-from instrd.daemon.sources.devices import find_device, portaudio
-from instrd.daemon.sources.mic import choose_microphone
+from instrd.daemon.errors import DeviceError, SourceError, exit_code_of
+from instrd.daemon.recording.devices import choose_device, find_device, list_devices, portaudio
+from instrd.daemon.sources import open_source, scheme_of
+from instrd.daemon.sources.mic import wanted_of
 from instrd.daemon.sources.uri import parse
 
 PROC, SND = Path("/proc"), Path("/dev/snd")
@@ -60,19 +60,27 @@ def check_source(choice: SourceChoice) -> Finding:
         except SourceError:
             found = "no default microphone: the bundled recording would play, once"
             return Finding(check, "warning", found, "name what to listen to")
-    scheme = scheme_of(choice.uri)
     try:
-        if scheme == "mic":
-            device, _ = choose_microphone(parse(choice.uri))
-            return Finding(check, "ok", f"microphone {device.name!r}")
-        if scheme == "stdin":
+        if scheme_of(choice.uri) == "mic":
+            return _check_microphone(check, choice.uri)
+        if scheme_of(choice.uri) == "stdin":
             return Finding(check, "ok", "is looked at when instrd starts")
         source = open_source(choice.uri, pace=choice.pace, loop=choice.loop)
     except SourceError as error:
-        advice = "instrd devices lists the inputs" if scheme == "mic" else ""
-        return wrong(check, str(error), advice, exit_code_of(error))
+        return wrong(check, str(error), code=exit_code_of(error))
     source.close()
     return Finding(check, "ok", f"{source.description}, {source.rate_hz} Hz")
+
+
+def _check_microphone(check: str, uri: str) -> Finding:
+    try:
+        device = choose_device(wanted_of(parse(uri)))
+    except DeviceError as error:
+        advice = "instrd waits for it; instrd devices lists the inputs"
+        return Finding(check, "warning", str(error), advice)
+    except SourceError as error:
+        return wrong(check, str(error), "instrd devices lists the inputs")
+    return Finding(check, "ok", f"microphone {device.name!r}")
 
 
 def check_holders(proc: Path = PROC) -> Finding:

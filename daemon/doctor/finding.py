@@ -11,7 +11,7 @@ from instrd.models.errors import AudioFileError, BundleError
 
 LIMIT_S = 15.0
 """A check may take so long; PortAudio waits for ever for a sound server that hangs."""
-GRAVEST_FIRST = (ExitCode.BAD_INPUT, ExitCode.IN_USE, ExitCode.NO_DEVICE, ExitCode.FAILED)
+GRAVEST_FIRST = (ExitCode.BAD_INPUT, ExitCode.IN_USE, ExitCode.FAILED)
 
 
 @dataclass(frozen=True, slots=True)

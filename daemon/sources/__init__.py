@@ -1,45 +1,75 @@
 """Where sound comes from: one address for a microphone, a file, a pipe or a test tone."""
 
-from instrd.daemon.errors import SourceError
-from instrd.daemon.sources.devices import Device, list_devices
+from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.sources.file import open_file
 from instrd.daemon.sources.mic import open_microphone
+from instrd.daemon.sources.microphone import Microphone
 from instrd.daemon.sources.pace import Paced
 from instrd.daemon.sources.pipe import open_stdin
-from instrd.daemon.sources.source import Block, Pace, Source
+from instrd.daemon.sources.source import (
+    Block,
+    Feed,
+    Item,
+    Missed,
+    Opened,
+    Pace,
+    Source,
+    Standing,
+)
 from instrd.daemon.sources.synth import open_synth
+from instrd.daemon.sources.unbroken import Unbroken
 from instrd.daemon.sources.uri import SourceUri, parse
 
 __all__ = [
     "Block",
-    "Device",
+    "Feed",
+    "Item",
+    "Microphone",
+    "Missed",
+    "Opened",
     "Pace",
     "Source",
-    "list_devices",
+    "Standing",
+    "Unbroken",
+    "open_feed",
     "open_source",
     "scheme_of",
 ]
 
 OPENERS = {
-    "mic": open_microphone,
     "file": open_file,
     "stdin": open_stdin,
     "synth": open_synth,
 }
+MICROPHONE = "mic"
 EXAMPLES = (
     "mic:, mic:NAME?channel=1, file:PATH, stdin:?rate=48000&channels=2&format=s16le, "
     "synth:?tones=440,660&seconds=2"
 )
 
 
-def open_source(uri: str, *, pace: Pace, loop: bool = False) -> Source:
-    """Open the source at an address; a microphone comes at the real pace anyway.
+def open_feed(uri: str, *, pace: Pace, loop: bool = False) -> Feed:
+    """Open any source; a microphone comes at the real pace anyway, and need not be there yet.
 
-    Raises SourceError where it cannot be opened.
+    Raises SourceError where it can never be opened so.
     """
     address = _address(uri)
-    source = OPENERS[address.scheme](address, pace, loop=loop)
-    return source if address.scheme == "mic" else Paced(source, pace)
+    if address.scheme != MICROPHONE:
+        return Unbroken(open_source(uri, pace=pace, loop=loop))
+    microphone = open_microphone(address, loop=loop)
+    wrong = microphone.first_answer()
+    if wrong is None or isinstance(wrong, DeviceError):
+        return microphone
+    microphone.close()
+    raise wrong
+
+
+def open_source(uri: str, *, pace: Pace, loop: bool = False) -> Source:
+    """Open a file, a pipe or a synthesiser. Raises SourceError where it cannot be opened."""
+    address = _address(uri)
+    if address.scheme == MICROPHONE:
+        raise SourceError(f"source {uri}: a microphone is not allowed here")
+    return Paced(OPENERS[address.scheme](address, pace, loop=loop), pace)
 
 
 def scheme_of(uri: str) -> str:
@@ -49,7 +79,7 @@ def scheme_of(uri: str) -> str:
 
 def _address(uri: str) -> SourceUri:
     address = parse(uri)
-    if address.scheme in OPENERS:
+    if address.scheme in OPENERS or address.scheme == MICROPHONE:
         return address
     # A plain path; one letter before a colon is a drive.
     if ":" in uri and address.scheme.isalpha() and len(address.scheme) > 1:

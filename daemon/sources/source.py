@@ -1,10 +1,12 @@
 """What a source of sound is to the rest of the daemon."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from instrd.clients.protocol import Condition, GapReason
 
 Pace = Literal["realtime", "fast"]
 LIVE_BLOCKS_PER_S = 20
@@ -22,6 +24,36 @@ class Block:
     """Samples that the source lost right before these."""
     t_end_us: int
     """When the last sample was captured, UTC microseconds."""
+    reason: GapReason = "overflow"
+    """Why they were lost, if any were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The stream begins: what follows are its samples from position 0 on, a new epoch."""
+
+    rate_hz: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What the stream would have brought while it was not there."""
+
+    count: int
+    """Samples at the rate at which it was open before."""
+    reason: GapReason
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the source fares from now on; `restarting`: no more samples before the next opening."""
+
+    status: Condition
+    detail: str = ""
+
+
+Item: TypeAlias = Block | Opened | Missed | Standing
 
 
 class Source(Protocol):
@@ -37,6 +69,20 @@ class Source(Protocol):
 
     def read(self) -> Block | None:
         """Wait for the next block; None at the end. Raises SourceError."""
+
+    def close(self) -> None:
+        """Make a waiting `read` return None soon; call it once more than never."""
+
+
+class Feed(Protocol):
+    """A source that says itself when its stream begins, and begins again; else like a Source."""
+
+    @property
+    def description(self) -> str:
+        """Say to people what this is, as long as nothing is open."""
+
+    def read(self) -> Item | None:
+        """Wait for the next item; None at the end. Raises SourceError."""
 
     def close(self) -> None:
         """Make a waiting `read` return None soon; call it once more than never."""

@@ -1,9 +1,12 @@
 """The audio inputs of this machine, as PortAudio lists them."""
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 from instrd.daemon.errors import DeviceError, SourceError
+from instrd.daemon.recording.identity import Identity, identify, same_device
+from instrd.daemon.recording.messages import Wanted
 
 OTHERS = "without a microphone use file:PATH, stdin: or synth:"
 
@@ -22,13 +25,14 @@ class Device:
     rate_hz: int
     """Its own rate."""
     default: bool
+    identity: Identity
 
 
 def portaudio() -> Any:
     """Return the sounddevice module; loading it starts PortAudio, so only microphones do."""
     try:
         import sounddevice  # noqa: PLC0415  # machines without PortAudio play files all the same
-    except OSError as error:
+    except (OSError, ImportError) as error:
         raise SourceError(
             "no microphone can be opened, the PortAudio library is missing: "
             f"apt-get install libportaudio2; {OTHERS}"
@@ -37,6 +41,14 @@ def portaudio() -> Any:
         # PortAudio starts inside the import; its error type cannot be had when that fails.
         raise DeviceError(f"PortAudio does not start here: {error}; {OTHERS}") from error
     return sounddevice
+
+
+def restart_portaudio() -> None:
+    """Let PortAudio look for devices anew: it lists those that were there when it started."""
+    module = sys.modules.get("sounddevice")
+    if module is not None:
+        module._terminate()  # noqa: SLF001  # sounddevice offers nothing else
+        module._initialize()  # noqa: SLF001
 
 
 def list_devices() -> tuple[Device, ...]:
@@ -52,10 +64,20 @@ def list_devices() -> tuple[Device, ...]:
             channels=found["max_input_channels"],
             rate_hz=round(found["default_samplerate"]),
             default=found["index"] == default,
+            identity=identify(found["name"], host_apis[found["hostapi"]]["name"]),
         )
         for found in sounddevice.query_devices()
         if found["max_input_channels"] > 0
     )
+
+
+def choose_device(wanted: Wanted) -> Device:
+    """Return the device to record. Raises DeviceError where it is not there now."""
+    device = find_device(wanted.name) if wanted.known is None else _find_again(wanted.known)
+    if wanted.channel is not None and wanted.channel > device.channels:
+        allowed = f"allowed 1..{device.channels} of {device.name!r}"
+        raise SourceError(f"microphone: got channel {wanted.channel}, {allowed}")
+    return device
 
 
 def find_device(name: str) -> Device:
@@ -78,3 +100,13 @@ def find_device(name: str) -> Device:
         f"{wanted if name else 'there is no default microphone'}; "
         f"{'it could be' if found else 'there are'} {listed}"
     )
+
+
+def _find_again(known: Identity) -> Device:
+    found = same_device(known, [(device.identity, device) for device in list_devices()])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DeviceError(f"microphone {known.name!r} cannot be told from another one like it")
+    where = f" at USB {known.usb_path}" if known.usb_path and not known.serial else ""
+    raise DeviceError(f"microphone {known.name!r}{where} is gone")

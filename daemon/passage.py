@@ -1,0 +1,82 @@
+"""One epoch of a source from its ring to its analysis: which hop is next, what was lost before."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from instrd.clients.protocol import AnyMessage, EndReason
+from instrd.daemon.capture import Epoch
+from instrd.daemon.ring import Counts, Hop, Lost
+from instrd.daemon.stream import Stream
+
+
+@dataclass(slots=True)
+class Passage:
+    """Pairs an epoch with the stream that analyses it; belongs to the main thread."""
+
+    epoch: Epoch
+    stream: Stream
+    max_late_hops: int | None
+    """Skip to the newest hop when further behind; None: never, every sample counts."""
+    paused: bool = False
+    discarded: int = 0
+    """Samples not analysed because of a pause."""
+    rate_is_told: bool = False
+    """It has been said that the device runs at another rate."""
+    _paused_at: int = 0
+    _excused_hops: int = 0
+
+    @property
+    def waiting_hops(self) -> int:
+        """Whole hops that are not taken yet."""
+        return self.counts().pending // self.stream.hop
+
+    def counts(self) -> Counts:
+        return self.epoch.ring.counts()
+
+    def take(self) -> Iterator[Hop | AnyMessage]:
+        """Yield the next hop, if there is one, after the gaps before it."""
+        self._catch_up()
+        while isinstance(piece := self.epoch.ring.next_hop(), Lost):
+            yield from self._name_pause()
+            yield from self.stream.lose(piece.first, piece.count, piece.reason)
+            self._paused_at = self.stream.position
+        if piece is None:
+            return
+        if self.paused:
+            self._discard(piece)
+        else:
+            yield piece
+
+    def excuse(self) -> None:
+        """Take all hops that wait now, however late: nothing was slow, the loop was kept busy."""
+        self._excused_hops = self.waiting_hops
+
+    def pause(self) -> Iterator[AnyMessage]:
+        """Analyse nothing from now on; what sounds ends."""
+        self.paused, self._paused_at = True, self.stream.position
+        yield from self.stream.end("source_lost")
+
+    def resume(self) -> Iterator[AnyMessage]:
+        """Analyse again, and name what was passed over."""
+        yield from self._name_pause()
+        self.paused = False
+
+    def finish(self, reason: EndReason) -> Iterator[AnyMessage]:
+        """Name what a pause passed over and end what sounds; nothing follows."""
+        yield from self.resume()
+        yield from self.stream.end(reason)
+
+    def _name_pause(self) -> Iterator[AnyMessage]:
+        passed_over = self.stream.position - self._paused_at
+        if self.paused and passed_over:
+            yield from self.stream.lose(self._paused_at, passed_over, "paused")
+
+    def _catch_up(self) -> None:
+        if self._excused_hops:
+            self._excused_hops -= 1
+        elif self.max_late_hops is not None and self.waiting_hops > self.max_late_hops:
+            self.epoch.ring.skip_to_newest(1)
+
+    def _discard(self, hop: Hop) -> None:
+        self.discarded += len(hop.samples)
+        self.stream.position = hop.first + len(hop.samples)
