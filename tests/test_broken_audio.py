@@ -36,8 +36,9 @@ PLAYED_IN_PART = {
 PLAYED_AS_THE_HEADER_SAYS = {
     *("pcm16.wav bits 1", "mono.mp3 promises 0 blocks", "mono.mp3 promises 5 blocks"),
     *("opus.ogg header byte 10 is 255", "opus.ogg header byte 12 is 255"),
+    "vorbis.ogg whose last page is none",
 }
-"""Nothing in them tells that bits, rate or delay are wrong."""
+"""Nothing in them tells that bits, rate, delay or the end of the last block are wrong."""
 LONGEST_S = 5.0
 
 
