@@ -34,7 +34,7 @@ class OnnxNet:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        check_net(bundle)
+        graph = check_net(bundle)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -50,9 +50,8 @@ class OnnxNet:
             )
         except Exception as error:
             raise BundleError(bundle.folder, f"ONNX Runtime refuses it: {error}") from error
-        self._names = [port.name for port in self._session.get_inputs()]
-        state = [port.shape[1] for port in self._session.get_inputs()[1:]]
-        self.state_size: int = state[0] if state else 0
+        self._names = [port.name for port in graph.inputs]
+        self.state_size: int = graph.inputs[1].shape[1] or 0 if len(graph.inputs) > 1 else 0
 
     def __call__(self, *inputs: Floats) -> list[Floats]:
         outputs = self._session.run(None, dict(zip(self._names, inputs, strict=True)))

@@ -51,8 +51,8 @@ Shapes: TypeAlias = dict[str, list[tuple[int | None, ...]]]
 """What each port may look like."""
 
 
-def check_net(bundle: Bundle) -> None:
-    """Raise `BundleError` unless the bundle's ONNX file is one that its manifest describes."""
+def check_net(bundle: Bundle) -> Graph:
+    """Return the net of a bundle; raises `BundleError` unless it is as its manifest says."""
     try:
         graph = read_graph(memoryview(bundle.onnx.read_bytes()))
         wrong = next(_wrong(graph, bundle), None)
@@ -62,6 +62,7 @@ def check_net(bundle: Bundle) -> None:
         raise BundleError(bundle.folder, f"{ONNX} is no net that can be served: {error}") from error
     if wrong is not None:
         raise BundleError(bundle.folder, f"{ONNX}: {wrong}")
+    return graph
 
 
 def _wrong(graph: Graph, bundle: Bundle) -> Iterator[str]:

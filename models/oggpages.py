@@ -19,8 +19,8 @@ REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 def damage(file: TimedFile) -> str:
     """Return what is wrong with a file of Ogg pages, empty if nothing is.
 
-    A file that ends with a whole page is whole, though none be marked as the last: many encoders
-    and all cut recordings of radio leave it so, and what is there is right.
+    One that ends after a whole page passes: many writers mark no page as the last, so nobody can
+    tell whether there has been more. Behind a last page there may be anything.
     """
     began_s = time.thread_time()
     file.seek(0)
@@ -30,12 +30,12 @@ def damage(file: TimedFile) -> str:
         with file.call():
             wrong = _wrong(file, header, serial, number)
             after = file.read(HEADER_BYTES)
-        if wrong or (header[5] & LAST and not after.startswith(PAGE)):
+        if wrong or not after or (header[5] & LAST and not after.startswith(PAGE)):
             return wrong
         if time.thread_time() > began_s + LONGEST_S:
             return f"{number} pages took {LONGEST_S:g} s to check, and there are more"
         header, number = after, number + 1
-    return f"broken after page {number - 1}" if header else ""
+    return f"cut off or broken after page {number - 1}"
 
 
 def _wrong(file: TimedFile, header: bytes, serial: bytes, number: int) -> str:

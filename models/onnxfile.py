@@ -146,7 +146,7 @@ def _constants(node: Parts) -> Iterator[Tensor]:
 
 
 def _check_texts(node: Parts) -> None:
-    """Raise `BrokenMessageError` for names that are no text, which runtimes only report badly."""
+    """Raise `BrokenMessageError` for names that are no text: a runtime fails to report them."""
     for name in ("input", "output", "name"):
         node.texts(name)
     for attribute in _all(node, "attribute", ATTRIBUTE):
@@ -173,6 +173,8 @@ def _tensor(part: Parts) -> Tensor:
 def _port(part: Parts) -> Port:
     kind = take_apart(take_apart(part.piece("type"), TYPE).piece("tensor_type"), TENSOR_TYPE)
     dims = _all(take_apart(kind.piece("shape"), SHAPE), "dim", DIM)
+    for dim in dims:
+        dim.texts("parameter")
     return Port(
         name=part.text("name"),
         element=kind.number("elem_type"),

@@ -56,21 +56,24 @@ def architecture(name: str) -> type:
 
 
 def _try_out(bundle: Bundle, classifier: Classifier) -> None:
-    """Judge silence, twice, so that a net that does not fit its manifest is found here."""
+    """Judge silence as a stream of its length and beside another one, in pieces of any length.
+
+    A net that does not fit its manifest, or is not free in streams and frames, is found here.
+    """
     manifest = bundle.manifest
-    silence = np.tile(manifest.front_end.silence, (manifest.window_frames, 1))
-    memory = classifier.start()
+    silence = np.tile(manifest.front_end.silence, (max(manifest.window_frames, 3), 1))
+    memories = [classifier.start(), classifier.start()]
+    judged = []
     try:
-        for _ in range(2):
-            (judged,) = classifier.feed([[silence]], [memory])
+        for frames in ([silence], [silence, silence], [silence[:3], silence[:3]], [silence[:1]]):
+            judged += classifier.feed([[new] for new in frames], memories[: len(frames)])
     except Exception as error:
         # A runtime's own errors share no type; whatever it is, this net cannot be served.
         raise BundleError(bundle.folder, f"its net does not fit its manifest: {error}") from error
-    if judged.shape != (len(manifest.labels),) or not np.isfinite(judged).all():
-        got = f"judges {judged.shape[0]} labels" if judged.ndim else "judges nothing"
+    labels = len(manifest.labels)
+    if any(p.shape != (labels,) or not np.isfinite(p).all() for p in judged):
         raise BundleError(
-            bundle.folder,
-            f"{got} or no finite number, its manifest has {len(manifest.labels)} labels",
+            bundle.folder, f"its net judges no finite numbers or not {labels}, as its manifest says"
         )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -60,13 +61,13 @@ def change_anything(rng: Random, manifest: dict[str, Any]) -> None:
     name = rng.choice(sorted(manifest))
     inner = manifest[name]
     if isinstance(inner, dict) and inner and rng.random() < 0.7:
-        inner[rng.choice((*sorted(inner), "surprise", "../x"))] = rng.choice(ODD)
+        inner[rng.choice((*sorted(inner), "surprise", "../x"))] = deepcopy(rng.choice(ODD))
     elif isinstance(inner, list) and inner and rng.random() < 0.7:
-        inner[rng.randrange(len(inner))] = rng.choice(ODD)
+        inner[rng.randrange(len(inner))] = deepcopy(rng.choice(ODD))
     elif rng.random() < 0.2:
         del manifest[name]
     else:
-        manifest[name] = rng.choice(ODD)
+        manifest[name] = deepcopy(rng.choice(ODD))
 
 
 def flipped(rng: Random, content: bytes) -> bytes:

@@ -25,11 +25,7 @@ PLAYED = {
     *(f"pcm16.aiff sound of {size}" for size in (0, 2**31, 2**32 - 1)),
     *("pcm16.flac promises 0", "pcm16.flac blocks of 0"),
     *("pcm16.aiff sound from 0", "vorbis.ogg header byte 12 is 255"),
-    *(
-        "vorbis.ogg and noise",
-        "opus.ogg and noise",
-        "mono.mp3 behind a tag",
-    ),
+    *("vorbis.ogg and noise", "opus.ogg and noise", "mono.mp3 behind a tag"),
 }
 """Odd, but with all their sound; most are of lengths that nobody knew who wrote into a pipe."""
 PLAYED_IN_PART = {
@@ -42,7 +38,7 @@ PLAYED_AS_THE_HEADER_SAYS = {
     *("opus.ogg header byte 10 is 255", "opus.ogg header byte 12 is 255"),
     "vorbis.ogg whose last page is none",
 }
-"""Nothing in them tells that bits, rate, delay or the very end are wrong."""
+"""Nothing in them tells that bits, rate, delay or the end of the last block are wrong."""
 LONGEST_S = 5.0
 
 

@@ -89,6 +89,17 @@ def test_a_file_that_can_be_seen_to_be_cut_off_is_refused_before_it_is_played(
         open_source(str(path), pace="fast")
 
 
+def test_an_ogg_that_ends_after_a_whole_page_is_played_to_there(tmp_path: Path) -> None:
+    path = tmp_path / "unmarked.ogg"
+    soundfile.write(path, noise(4.0), RATE_HZ)
+    whole, _ = read_audio(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"OggS")])
+    heard, _ = read_audio(path)
+    assert 0.5 * len(whole) < len(heard) < len(whole)
+    assert np.allclose(heard[:-4000], whole[: len(heard) - 4000], atol=1e-6)
+
+
 def test_an_mp3_sounds_the_same_whatever_its_blocks(tmp_path: Path) -> None:
     path = tmp_path / "long.mp3"
     soundfile.write(path, noise(10.0), RATE_HZ)
