@@ -18,28 +18,16 @@ from instrd.models.frontend import frames_of
 from instrd.models.net import OnnxNet
 from instrd.training.errors import TrainingError
 from instrd.training.evaluation import mean_probabilities
+from instrd.training.opinions import TAGS
 from instrd.training.teacher import RATE_HZ, Teacher
 
 Floats = NDArray[np.float32]
 
 TAGS_OF_LABEL: Mapping[str, tuple[str, ...]] = {
-    "bass": ("Bass guitar", "Double bass"),
-    "cello": ("Cello",),
-    "clarinet": ("Clarinet",),
-    "drum": (
-        *("Percussion", "Drum kit", "Drum machine", "Drum", "Snare drum", "Rimshot", "Drum roll"),
-        *("Bass drum", "Tabla", "Cymbal", "Hi-hat", "Tambourine", "Maraca", "Gong"),
-    ),
-    "flute": ("Flute",),
-    "guitar": (
-        *("Guitar", "Electric guitar", "Acoustic guitar", "Steel guitar, slide guitar"),
-        *("Tapping (guitar technique)", "Strum"),
-    ),
-    "organ": ("Organ", "Electronic organ", "Hammond organ"),
-    "piano": ("Piano", "Electric piano"),
-    "saxophone": ("Saxophone",),
-    "trumpet": ("Trumpet", "Brass instrument"),
-    "violin": ("Violin, fiddle", "Pizzicato"),
+    **TAGS,
+    "drum": (*TAGS["drum"], "Tambourine", "Maraca", "Gong"),
+    "trumpet": (*TAGS["trumpet"], "Brass instrument"),
+    "violin": (*TAGS["violin"], "Pizzicato"),
     "voice": (
         *("Singing", "Choir", "Yodeling", "Chant", "Child singing", "Synthetic singing"),
         *("Rapping", "Humming", "Vocal music", "A capella", "Speech"),
