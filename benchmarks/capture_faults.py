@@ -5,7 +5,8 @@
 It hears PulseAudio's virtual microphone of the tests, which needs pulseaudio and libportaudio2.
 Each fault lasts up to 4 s; then follow up to 3 s of peace after audio is back. What is measured:
 from the fault until the loss was named, by a status or a gap; from the device's return until the
-next frame was published; and whether every heartbeat's accounts were exact.
+next frame was published; whether every heartbeat's accounts were exact; and whether in the end
+they tell of as much audio as time has gone by.
 """
 
 import argparse
@@ -48,7 +49,9 @@ class Seen:
     beats: int = 0
     wrong: list[str] = field(default_factory=list)
     dropped: int = 0
+    first: Heartbeat | None = None
     last: Heartbeat | None = None
+    rate_hz: int = 1
 
     def watch(self, seconds: float, *, until_frame: bool = False) -> None:
         """Take messages for some seconds, or until a frame comes."""
@@ -63,8 +66,8 @@ class Seen:
     def _take(self, message: AnyMessage) -> None:
         now_s = time.monotonic()
         match message:
-            case Frame() if self.status in HEARD and self.frame_s is None:
-                self.frame_s = now_s
+            case Frame(rate_hz=rate_hz) if self.status in HEARD and self.frame_s is None:
+                self.frame_s, self.rate_hz = now_s, rate_hz
             case Gap():
                 self.dropped += message.count
                 self.named_s = self.named_s or now_s
@@ -77,7 +80,8 @@ class Seen:
 
     def _check(self, beat: Heartbeat) -> None:
         self.beats += 1
-        if self.last is None:  # what came before it may have been said before we listened
+        if self.first is None:  # what came before it may have been said before we listened
+            self.first = beat
             self.dropped = sum(one.dropped for one in beat.sources.values())
         self.last = beat
         for one in beat.sources.values():
@@ -128,9 +132,12 @@ def report(results: list[Result], seen: Seen, stop_s: float, code: int) -> None:
     print(f"{len(results)} faults, {sum(one.back_s is None for one in results)} unrecovered")
     told = Counter(seen.wrong).most_common(5)
     print(f"{seen.beats} heartbeats, {len(seen.wrong)} with wrong accounts {told or ''}")
-    if seen.last is not None:
+    if seen.first is not None and seen.last is not None:
+        passed_s = seen.last.uptime_s - seen.first.uptime_s
         for name, one in seen.last.sources.items():
+            captured_s = (one.captured - seen.first.sources[name].captured) / seen.rate_hz
             print(f"{name}: {one}")
+            print(f"{name}: {captured_s:.2f} s came or were named as lost in {passed_s:.2f} s")
     print(f"SIGTERM to exit {stop_s:.2f} s, exit code {code}")
 
 

@@ -96,8 +96,7 @@ def run(
     """Listen, name the instruments, publish.
 
     Ends with exit code 0 on Ctrl-C, SIGTERM or when all sources have ended, 1 when something
-    fails while running, 2 on bad input or settings, 4 when an endpoint
-    is in use.
+    fails while running, 2 on bad input or settings, 4 when an endpoint is in use.
     """
     console = Console()
     settings = read_config(config) if config else Config()

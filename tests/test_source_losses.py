@@ -1,6 +1,8 @@
 """What a microphone lost, by the clock."""
 
-from instrd.daemon.recording.lossmeter import LossMeter
+import pytest
+
+from instrd.daemon.recording.lossmeter import SETTLED_S, LossMeter
 
 RATE_HZ = 48_000
 BLOCK = 960
@@ -22,6 +24,12 @@ def test_a_late_burst_loses_nothing() -> None:
     assert sum(lost) == 0
 
 
+def follow(meter: LossMeter, began_s: float, seconds: float) -> list[int]:
+    """Return what is lost before each block of audio that comes at the real pace."""
+    blocks = round(seconds * RATE_HZ / BLOCK)
+    return [meter.feed(began_s + 0.02 * k, BLOCK, 0, overflowed=False) for k in range(1, blocks)]
+
+
 def test_what_a_stall_swallowed_is_counted_once_the_backlog_is_read() -> None:
     meter = LossMeter(RATE_HZ, BLOCK)
     meter.feed(0.0, BLOCK, 0, overflowed=False)
@@ -31,9 +39,22 @@ def test_what_a_stall_swallowed_is_counted_once_the_backlog_is_read() -> None:
         meter.feed(30.0, BLOCK, (backlog - k) * BLOCK, overflowed=False)
         for k in range(1, backlog + 1)
     ]
-    assert lost[:-1] == [0] * (backlog - 1)
-    assert lost[-1] == 20 * RATE_HZ
-    assert meter.feed(30.02, BLOCK, 0, overflowed=False) == 0
+    assert lost == [0] * backlog
+    lost = follow(meter, 30.0, 2 * SETTLED_S)
+    assert sum(lost) == pytest.approx(20 * RATE_HZ, abs=2)
+    assert sum(count > 0 for count in lost) == 1
+
+
+def test_a_backlog_that_comes_piece_by_piece_is_not_lost() -> None:
+    meter = LossMeter(RATE_HZ, BLOCK)
+    meter.feed(0.0, BLOCK, 0, overflowed=False)
+    # After 2 s audio comes at thrice its pace until 1.5 s of the 2 s are there.
+    lost, now_s = [], 2.0
+    for _ in range(round(1.5 * RATE_HZ / BLOCK * 1.5)):
+        now_s += 0.02 / 3
+        lost.append(meter.feed(now_s, BLOCK, 0, overflowed=False))
+    lost += follow(meter, now_s, 2 * SETTLED_S)
+    assert sum(lost) == pytest.approx(0.5 * RATE_HZ, abs=2 * BLOCK)
 
 
 def test_a_flagged_overflow_is_never_nothing() -> None:

@@ -2,6 +2,8 @@
 
 TOLERATED_S = 0.1
 """A device may be this late and yet lose nothing."""
+SETTLED_S = 0.5
+"""What is still missing after so long without more of a backlog will not come."""
 
 
 class LossMeter:
@@ -9,10 +11,12 @@ class LossMeter:
 
     A device's own overflow flag says neither how much was lost, nor is it reliable: after a
     stall of 30 s a sound server had lost 8 s and raised no flag. So whenever less than a block
-    is left in the device, what is missing since the last such moment counts as lost; each
-    moment starts anew, so a crystal that drifts loses nothing. Each loss is right to the
-    device's jitter; unflagged ones below `TOLERATED_S` go unseen; the place of a loss may be
-    late by the backlog.
+    is left in the device, we look at what is missing since the last such moment. Little is
+    jitter, and each moment starts anew, so a crystal that drifts loses nothing. Much may still
+    come, since a server that was frozen hands out its own backlog piece by piece; what has not
+    come once that is over counts as lost. Each loss is right to the device's jitter; unflagged
+    ones below `TOLERATED_S` go unseen; the place of a loss may be late by the backlog and
+    `SETTLED_S`.
     """
 
     def __init__(self, rate_hz: int, block: int) -> None:
@@ -20,6 +24,9 @@ class LossMeter:
         self._drained_s: float | None = None
         self._came = 0
         self._flagged = False
+        self._least: int | None = None
+        """The fewest samples that were missing since many are; None while few are."""
+        self._shrank_s = 0.0
 
     def feed(self, now_s: float, count: int, left: int, *, overflowed: bool) -> int:
         """Return the samples lost before a block of `count`, with `left` still in the device."""
@@ -27,12 +34,25 @@ class LossMeter:
         self._flagged |= overflowed
         if left >= self._block:
             return 0
+        if self._drained_s is None:
+            self._start_anew(now_s, left)
+            return 0
+        missing = round((now_s - self._drained_s) * self._rate_hz) - self._came - left
         lost = 0
-        if self._drained_s is not None:
-            missing = round((now_s - self._drained_s) * self._rate_hz) - self._came - left
-            if self._flagged:
-                lost = max(1, missing)
-            elif missing > TOLERATED_S * self._rate_hz:
-                lost = missing
-        self._drained_s, self._came, self._flagged = now_s, -left, False
+        if missing > TOLERATED_S * self._rate_hz:
+            if not self._is_settled(now_s, missing):
+                return 0
+            lost = min(missing, self._least or missing)
+        if self._flagged:
+            lost = max(1, lost or missing)
+        self._start_anew(now_s, left)
         return lost
+
+    def _is_settled(self, now_s: float, missing: int) -> bool:
+        if self._least is None or missing < self._least - self._block:
+            self._least, self._shrank_s = missing, now_s
+        return now_s - self._shrank_s >= SETTLED_S
+
+    def _start_anew(self, now_s: float, left: int) -> None:
+        self._drained_s, self._came, self._flagged = now_s, -left, False
+        self._least = None

@@ -32,10 +32,10 @@ PATIENCE = (1, 1, 1, 2, 4, 8)
 too busy nothing would ever start otherwise."""
 PAUSES_S = (0.0, 0.0, 0.25, 0.5, 1.0, 2.0)
 """Before a start after so many failures in a row."""
-STEADY_S = 5.0
+STEADY_S = 2.0
 """What brings audio for so long ends a row of failures."""
-CURRENT_US = 200_000
-"""Audio younger than this is no backlog."""
+RECOVERED_S = 2.0
+"""So much audio after a stall what was lost in it has been told."""
 SAMPLE_BYTES = 4
 
 
@@ -155,15 +155,17 @@ class Microphone:
             yield from self._stand("running")
         age_us = (now_ns - heard.t_end_ns) // 1000
         reason = _why_lost(heard, stalled=epoch.stalled)
-        epoch.stalled = epoch.stalled and age_us > CURRENT_US
         yield Block(samples, heard.lost + heard.unread, wall_us() - age_us, reason)
+        epoch.recovered += len(samples)
+        if heard.lost or epoch.recovered > RECOVERED_S * epoch.opened.rate_hz:
+            epoch.stalled = False
 
     def _bear(self, epoch: "_Epoch", silence: Silence) -> Iterator[Item]:
         """Say that an open device brings nothing; lose patience with it."""
         if silence.audio_s > GONE_S:
             raise DeviceError(f"gave no audio for {GONE_S:g} s")
         if silence.audio_s > STALLED_S and epoch is self._epoch:
-            epoch.stalled = True
+            epoch.stalled, epoch.recovered = True, 0
             yield from self._stand("stalled", f"no audio for {STALLED_S:g} s")
 
     def _fail(self, error: DeviceError) -> Iterator[Item]:
@@ -196,8 +198,8 @@ class _Epoch:
         self.tempo, self.flatness = Tempo(opened.rate_hz), Flatness(opened.rate_hz)
         self.end_ns = self.heard = 0
         """When its last sample was captured, on the monotonic clock; how many came."""
-        self.stalled = False
-        """Nothing came for long, and what comes now is not current yet."""
+        self.stalled, self.recovered = False, 0
+        """Whether nothing came for long, and the samples that have come since then."""
 
 
 def _why_lost(heard: Heard, *, stalled: bool) -> GapReason:
