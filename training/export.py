@@ -20,7 +20,7 @@ from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, calibrate
 from instrd.training.errors import TrainingError
 from instrd.training.fit import RECIPE, trained
-from instrd.training.music import read_music
+from instrd.training.music import read_index
 from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
 from instrd.training.pool import credits_of, divide, read_pool
@@ -77,7 +77,7 @@ def _credits(recipe: Recipe, data: Path) -> tuple[Credit, ...]:
 
 def _teachers_credits(music: Path) -> tuple[Credit, ...]:
     """Credit the teacher and each folder of recordings that it gave its opinion of."""
-    origins = sorted({recording.origin for recording in read_music(music)})
+    origins = sorted({entry.origin for entry in read_index(music)})
     return (TEACHER, *(Credit(origin, *_HEARD_BY_TEACHER) for origin in origins))
 
 

@@ -3,6 +3,7 @@
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from instrd.models.frontend import FrontEnd
 from instrd.training.errors import TrainingError
+
+T = TypeVar("T")
 
 FRONT_END = FrontEnd()
 INDEX = "music.json"
@@ -49,23 +52,17 @@ def window_count(frames: int) -> int:
 
 def read_music(folder: Path) -> list[Music]:
     """Return all that `instrd-train teach` wrote into a folder; raises `TrainingError`."""
-    try:
-        entries = msgspec.json.decode((folder / INDEX).read_bytes(), type=list[Entry])
-    except OSError as error:
-        raise TrainingError(folder, "holds no music; run instrd-train teach first") from error
-    except msgspec.DecodeError as error:
-        raise TrainingError(folder / INDEX, str(error)) from error
-    return [read_recording(folder / entry.file, entry.origin) for entry in entries]
+    return [read_recording(folder / entry.file, entry.origin) for entry in read_index(folder)]
+
+
+def read_index(folder: Path) -> list[Entry]:
+    """Return what there is in a folder, without reading it; raises `TrainingError`."""
+    return _decoded(folder, INDEX, list[Entry])
 
 
 def read_tags(folder: Path) -> tuple[str, ...]:
     """Return the names of the columns of all logits; raises `TrainingError`."""
-    try:
-        return msgspec.json.decode((folder / NAMES).read_bytes(), type=tuple[str, ...])
-    except OSError as error:
-        raise TrainingError(folder, "holds no music; run instrd-train teach first") from error
-    except msgspec.DecodeError as error:
-        raise TrainingError(folder / NAMES, str(error)) from error
+    return _decoded(folder, NAMES, tuple[str, ...])
 
 
 def read_recording(path: Path, origin: str) -> Music:
@@ -75,3 +72,12 @@ def read_recording(path: Path, origin: str) -> Music:
             return Music(str(path), origin, arrays["frames"], arrays["logits"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise TrainingError(path, f"is no taught recording: {error}") from error
+
+
+def _decoded(folder: Path, file: str, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode((folder / file).read_bytes(), type=kind)
+    except OSError as error:
+        raise TrainingError(folder, "holds no music; run instrd-train teach first") from error
+    except msgspec.DecodeError as error:
+        raise TrainingError(folder / file, str(error)) from error
