@@ -68,10 +68,10 @@ def listen_to(bundle: Bundle, clips: Sequence[Clip]) -> Iterator[Heard]:
     """Judge clips: each loud second on its own, and each whole clip as one stream."""
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
     front_end = bundle.manifest.front_end
+    judge = partial(_judge_pieces, net, calibration, front_end)
     for clip in clips:
         signal = listen(Path(clip.path), front_end.rate_hz)
         padded = np.pad(signal, (0, max(0, front_end.rate_hz - len(signal))))
-        judge = partial(_judge_pieces, net, calibration, front_end)
         windows = judge(_loud_pieces(padded, front_end.rate_hz))
         if len(windows):
             phrases = judge(_loud_pieces(signal, _PHRASE_S * front_end.rate_hz))

@@ -224,7 +224,7 @@ def _tensors(arrays: tuple[Any, ...]) -> list[Tensor]:
 
 
 def _means(losses: list[Losses]) -> str:
-    """Return the mean of each kind of loss: of mixtures, tags and soft labels."""
+    """Return the mean of each kind of loss: of mixtures, of tags, of labels from the teacher."""
     return "  ".join(f"{sum(kind) / len(kind):.4f}" for kind in zip(*losses, strict=True))
 
 

@@ -21,7 +21,7 @@ _MASK_BANDS = 0.2
 
 
 def power(frames: Floats) -> Floats:
-    linear: Floats = np.exp(_NEPERS_PER_DB * frames)  # ten times faster than a power of ten
+    linear: Floats = np.exp(_NEPERS_PER_DB * frames)  # NumPy has no fast power of ten
     return linear
 
 

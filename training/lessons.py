@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from instrd.training.errors import TrainingError
 from instrd.training.frame_effects import FLOOR_DB, decibels, in_a_room, masked, noise, power
-from instrd.training.mixtures import band_centres_hz
+from instrd.training.mixtures import MASK_TIME_SHARE, band_centres_hz
 from instrd.training.music import STEP_FRAMES, WINDOW_FRAMES, read_music, read_tags
 from instrd.training.opinions import Opinions
 from instrd.training.recipe import Recipe
@@ -16,6 +16,7 @@ from instrd.training.rooms import equaliser
 
 Floats = NDArray[np.float32]
 
+_SALT = 7  # other draws than those of the mixtures of the same step
 _LEAST_DB = -75.0  # a window whose loudest band is lower than this teaches nothing
 
 
@@ -49,7 +50,7 @@ class Lessons:
 
     def batch(self, step: int, *, count: int) -> Taught:
         """Return the batch of a step, `count` windows."""
-        rng = np.random.default_rng([self._recipe.seed, 7, step])
+        rng = np.random.default_rng([self._recipe.seed, _SALT, step])
         windows = zip(*(self.window(rng) for _ in range(count)), strict=True)
         return Taught(*(np.stack(arrays) for arrays in windows))
 
@@ -79,5 +80,5 @@ class Lessons:
             )
             heard = decibels(power(heard) + power(hiss))
         if rng.random() < 0.2:
-            heard = masked(heard, rng, time_share=0.03)
+            heard = masked(heard, rng, time_share=MASK_TIME_SHARE)
         return np.maximum(heard, np.float32(FLOOR_DB))

@@ -1,7 +1,7 @@
 """Training segments: random mixtures of stems, and per frame which labels sound.
 
-All is done to frames, so a segment costs a millisecond or two: phases taken as random, stems add
-up in power, band by band (frame_effects.py).
+All is done to frames, which costs little enough to mix every segment anew: phases taken as random,
+stems add up in power, band by band (frame_effects.py).
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _NOISE_BELOW_DB = (20.0, 80.0)  # each band below the loudest; the sum of 80 ban
 _MASK_ODDS = 0.3
 _STEM_EQUALISER_ODDS = 0.5
 _SILENT_DBFS = -70.0  # a track has its peaks at -3 dBFS
-_MASK_TIME_SHARE = 0.03  # longer gaps would teach to hold on to what no longer sounds
+MASK_TIME_SHARE = 0.03  # longer gaps would teach to hold on to what no longer sounds
 
 
 class Segment(NamedTuple):
@@ -126,7 +126,7 @@ class Mixer:
             hiss = noise(shape, rng) + np.float32(loudest_db - below_db)
             mix = decibels(power(mix) + power(hiss))
         if rng.random() < _MASK_ODDS:
-            mix = masked(mix, rng, time_share=_MASK_TIME_SHARE)
+            mix = masked(mix, rng, time_share=MASK_TIME_SHARE)
         floored: Floats = np.maximum(mix, np.float32(FLOOR_DB))
         return floored
 

@@ -1,8 +1,8 @@
 """What a teacher's AudioSet tags (Gemmeke et al. 2017) say of our labels, where it is sure.
 
-On single notes the teacher is no judge: its tags sort mixtures of our notes by label with areas
-under the curve of 0.6 to 0.9 only. So its opinion counts where it hears an instrument for certain
-and where it hears no music at all; between, it teaches by its tags alone.
+The teacher learned from whole recordings and is no judge of single notes. So its opinion counts
+where it hears an instrument for certain and where it hears no music at all; between, it teaches by
+its tags alone.
 """
 
 from collections.abc import Sequence

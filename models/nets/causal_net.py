@@ -1,7 +1,7 @@
 """The causal net: judges every frame from what it has heard so far, keeping its own state."""
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -70,8 +70,8 @@ class CausalNet(nn.Module):
     def embed(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Map frames (B, T, bands) and state (B, S) to what the head reads and the new state."""
         sizes = [rows * columns for rows, columns in self._contexts()]
-        starts = accumulate(sizes, initial=0)
-        contexts = iter([state[:, a : a + n] for a, n in zip(starts, sizes, strict=False)])
+        bounds = pairwise(accumulate(sizes, initial=0))
+        contexts = iter([state[:, start:end] for start, end in bounds])
         kept = []
         sound = ((frames - self.mean) / self.deviation).unsqueeze(1)
         for stage in self.stages:
