@@ -49,7 +49,9 @@ def small_bank(folder: Path) -> Path:
     return folder
 
 
-def small_music(folder: Path, *, windows: int = 3, loudest: str = "Music") -> Path:
+def small_music(
+    folder: Path, *, windows: int = 3, loudest: str = "Music", labelled: bool = False
+) -> Path:
     """Write one recording of noise of which the teacher is sure that it is one tag."""
     folder.mkdir()
     frames = (windows - 1) * STEP_FRAMES + WINDOW_FRAMES
@@ -57,7 +59,7 @@ def small_music(folder: Path, *, windows: int = 3, loudest: str = "Music") -> Pa
     logits[:, AUDIOSET.index(loudest)] = 4.0
     noise = np.random.default_rng(1).normal(-40.0, 5.0, (frames, FRONT_END.bands))
     np.savez(folder / "noise.npz", frames=noise.astype(np.float16), logits=logits)
-    entry = Entry("noise.npz", "made up", frames, windows)
+    entry = Entry("noise.npz", "made up", frames, windows, labelled)
     (folder / INDEX).write_bytes(msgspec.json.encode([entry]))
     (folder / NAMES).write_bytes(msgspec.json.encode(AUDIOSET))
     return folder

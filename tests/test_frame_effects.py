@@ -12,7 +12,9 @@ from instrd.training.frame_effects import (
     masked,
     noise,
     noisy,
+    paced,
     power,
+    warped,
 )
 
 Floats = NDArray[np.float32]
@@ -53,6 +55,35 @@ def test_a_room_adds_and_never_takes_away(seed: int) -> None:
     rng = np.random.default_rng(seed)
     window = rng.uniform(-60.0, 0.0, (60, 16)).astype(np.float32)
     assert np.all(in_a_room(window, HOP_S, rng) > window - 0.01)
+
+
+def test_another_pace_moves_what_happens_and_keeps_begin_and_end() -> None:
+    rows = silence(60)
+    rows[30] = 0.0
+    slower = paced(rows, 119)
+    assert slower.shape == (119, 16)
+    assert slower[:, 0].argmax() == 60
+    np.testing.assert_array_equal(slower[[0, -1]], rows[[0, -1]])
+    np.testing.assert_allclose(paced(slower, 60), rows, atol=1e-4)
+
+
+def test_a_warp_moves_a_tone_to_the_band_of_its_new_frequency() -> None:
+    centres_hz = np.linspace(100.0, 1600.0, 16)
+    frames = silence(4)
+    frames[:, 7] = 0.0  # 800 Hz
+    assert np.all(warped(frames, centres_hz, 1.25).argmax(axis=1) == 9)
+    assert np.all(warped(frames, centres_hz, 0.75).argmax(axis=1) == 5)
+    np.testing.assert_allclose(warped(frames, centres_hz, 1.0), frames, atol=1e-4)
+
+
+def test_a_warp_makes_up_nothing_louder_than_there_was() -> None:
+    rng = np.random.default_rng(3)
+    frames = rng.uniform(-60.0, 0.0, (5, 16)).astype(np.float32)
+    for factor in (0.5, 0.9, 1.1, 2.0):
+        bent = warped(frames, np.linspace(100.0, 1600.0, 16), factor)
+        assert bent.shape == frames.shape
+        assert bent.max() <= frames.max() + 1e-4
+        assert bent.min() >= frames.min() - 1e-4
 
 
 def test_noise_has_its_loudest_band_at_about_0_db() -> None:

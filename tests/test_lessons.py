@@ -60,6 +60,13 @@ def test_a_lesson_has_the_frames_of_its_window_and_the_teachers_probabilities(
     assert targets.tolist() == weights.tolist() == [[1.0, 0.0]] * 4
 
 
+def test_of_a_labelled_recording_the_teacher_tells_its_tags_alone(tmp_path: Path) -> None:
+    music = small_music(tmp_path / "music", loudest="Flute", labelled=True)
+    _, tags, _, weights = Lessons(small_recipe(), music).batch(3, count=4)
+    assert tags[:, AUDIOSET.index("Flute")] == pytest.approx(0.982, abs=1e-3)
+    assert not weights.any()
+
+
 def test_the_lessons_of_a_step_are_always_the_same(tmp_path: Path) -> None:
     lessons = Lessons(small_recipe(), small_music(tmp_path / "music"))
     first, again, other = (lessons.batch(step, count=2).frames for step in (5, 5, 6))

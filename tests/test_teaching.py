@@ -25,6 +25,7 @@ from instrd.training.music import (
     window_count,
 )
 from instrd.training.pool import resample
+from instrd.training.recipe import Split
 from instrd.training.teacher import RATE_HZ, Teacher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -163,6 +164,31 @@ def test_two_origins_of_one_name_are_refused(tmp_path: Path) -> None:
         write(tmp_path / parent / "songs" / "a.wav", hiss(9, 5.0))
     with pytest.raises(TrainingError, match="got it twice"):
         teaching.find_recordings([tmp_path / "one" / "songs", tmp_path / "two" / "songs"])
+
+
+def test_of_a_pool_only_known_sources_are_heard_and_said_to_be_labelled(
+    teacher: Path, tmp_path: Path
+) -> None:
+    pool = tmp_path / "pool"
+    for source in ("known", "kept"):
+        write(pool / f"{source}.wav", hiss(1, 4.1))
+    rows = [f"{source}.wav,drum,{source},,,,notes,4.1" for source in ("known", "kept")]
+    fields = "path,label,source,original,licence,credit,kind,seconds"
+    (pool / "manifest.csv").write_text("\n".join([fields, *rows]))
+    split = Split(sources=("kept",))
+    taught = teaching.teach(
+        [pool],
+        teacher=teacher,
+        out=tmp_path / "bank",
+        most_minutes=1.0,
+        processes=1,
+        watch=unwatched,
+        split=split,
+    )
+    assert [entry.file for entry in taught.entries] == ["pool/known.wav.npz"]
+    assert [music.labelled for music in read_music(tmp_path / "bank")] == [True]
+    with pytest.raises(TrainingError, match="is a pool; needs a recipe"):
+        teaching.find_recordings([pool])
 
 
 def test_folders_without_sound_are_an_error(tmp_path: Path) -> None:

@@ -65,6 +65,20 @@ def in_a_room(window: Floats, hop_s: float, rng: np.random.Generator) -> Floats:
     return decibels(dry + tail)
 
 
+def paced(rows: Floats, length: int) -> Floats:
+    """Return rows (n, columns) played faster or slower, so that they are `length`."""
+    return _between(rows, np.linspace(0.0, len(rows) - 1.0, length))
+
+
+def warped(frames: Floats, centres_hz: NDArray[np.float64], factor: float) -> Floats:
+    """Return frames (T, bands) with every frequency times a factor: another size and another key.
+
+    What would come from beyond the outermost bands is taken to be as in these.
+    """
+    places = np.interp(centres_hz / factor, centres_hz, np.arange(len(centres_hz)))
+    return _between(frames.T, places).T
+
+
 def noisy(window: Floats, rng: np.random.Generator) -> Floats:
     """Return the window in steady noise of a random slope, 5 to 60 dB below its loudest."""
     return decibels(power(window) + power(noise(window.shape, rng) + _below(window, rng)))
@@ -92,6 +106,15 @@ def masked(window: Floats, rng: np.random.Generator, *, time_share: float = 0.25
         )
         blanked[gone] = FLOOR_DB
     return blanked
+
+
+def _between(rows: Floats, places: NDArray[np.float64]) -> Floats:
+    """Return rows at places that may lie between two of them, by linear interpolation."""
+    lower = np.minimum(places.astype(np.int64), max(len(rows) - 2, 0))
+    share = (places - lower).astype(np.float32)[:, None]
+    upper = np.minimum(lower + 1, len(rows) - 1)
+    between: Floats = rows[lower] * (1.0 - share) + rows[upper] * share
+    return between
 
 
 def _below(window: Floats, rng: np.random.Generator) -> np.float32:

@@ -66,7 +66,10 @@ class Lessons:
                 break
         logits = track.logits[place].astype(np.float32)
         tags = 1.0 / (1.0 + np.exp(-logits))
-        return Taught(self._elsewhere(heard, rng), tags, *self._opinions.of(tags))
+        targets, weights = self._opinions.of(tags)
+        if track.labelled:  # the mixtures tell that of it, and without doubt
+            weights = np.zeros_like(weights)
+        return Taught(self._elsewhere(heard, rng), tags, targets, weights)
 
     def _elsewhere(self, heard: Floats, rng: np.random.Generator) -> Floats:
         heard = heard + np.float32(rng.uniform(-20.0, 5.0))

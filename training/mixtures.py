@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from instrd.models.frontend import FrontEnd
 from instrd.models.mel import hz_to_mel, mel_to_hz
 from instrd.training.audible import judge, loudness
-from instrd.training.frame_effects import FLOOR_DB, decibels, in_a_room, masked, noise, power
+from instrd.training.frame_effects import (
+    FLOOR_DB,
+    decibels,
+    in_a_room,
+    masked,
+    noise,
+    paced,
+    power,
+    warped,
+)
 from instrd.training.recipe import Part, Recipe
 from instrd.training.rooms import equaliser
 from instrd.training.stems import read_bank
@@ -26,6 +35,9 @@ _NOISE_ODDS = 0.65
 _NOISE_BELOW_DB = (20.0, 80.0)  # each band below the loudest; the sum of 80 bands is 19 dB more
 _MASK_ODDS = 0.3
 _STEM_EQUALISER_ODDS = 0.5
+_PACE_ODDS, _PACE = 0.3, (0.85, 1.2)
+_WARP_ODDS, _WARP_SEMITONES = 0.4, 2.5
+_SECTION_ODDS = 0.12  # two of a kind play together
 _SILENT_DBFS = -70.0  # a track has its peaks at -3 dBFS
 MASK_TIME_SHARE = 0.03  # longer gaps would teach to hold on to what no longer sounds
 
@@ -85,10 +97,10 @@ class Mixer:
 
     def _stem(self, label: str, rng: np.random.Generator) -> Floats:
         """Cut rows (T, bands + 1), their loud frames at 0 dB; often they start or end within."""
-        tracks = self._tracks[label]
-        track = tracks[int(rng.choice(len(tracks), p=self._odds[label]))]
-        start = int(rng.integers(len(track) - self._length))
-        stem = track[start : start + self._length].astype(np.float32)
+        stem = self._cut(label, rng)
+        if rng.random() < _SECTION_ODDS:
+            second = self._cut(label, rng)
+            stem = decibels(power(stem) + power(second + np.float32(rng.uniform(-10.0, 0.0))))
         loud_dbfs = np.float32(loudness(stem[:, -1:])[0])
         if loud_dbfs < _SILENT_DBFS:
             return np.full_like(stem, FLOOR_DB)
@@ -105,6 +117,21 @@ class Mixer:
         if rng.random() < _STEM_ROOM_ODDS:
             stem[:, :-1] = in_a_room(stem[:, :-1], self._hop_s, rng)
         return np.maximum(stem, np.float32(FLOOR_DB))
+
+    def _cut(self, label: str, rng: np.random.Generator) -> Floats:
+        """Cut rows (T, bands + 1) out of a track, often at another pace or in another key."""
+        tracks = self._tracks[label]
+        track = tracks[int(rng.choice(len(tracks), p=self._odds[label]))]
+        pace = rng.uniform(*_PACE) if rng.random() < _PACE_ODDS else 1.0
+        taken = min(round(pace * self._length), len(track) - 1)
+        start = int(rng.integers(len(track) - taken))
+        rows = track[start : start + taken].astype(np.float32)
+        if taken != self._length:
+            rows = paced(rows, self._length)
+        if rng.random() < _WARP_ODDS:
+            factor = 2.0 ** (rng.uniform(-_WARP_SEMITONES, _WARP_SEMITONES) / 12.0)
+            rows[:, :-1] = warped(rows[:, :-1], self._centres_hz, factor)
+        return rows
 
     def _through_air(
         self, stems: list[Floats], levels: Floats | None, rng: np.random.Generator

@@ -23,12 +23,16 @@ STEP_FRAMES = 100
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One recording; `file` is relative to the bank, `origin` the folder that it came from."""
+    """One recording; `file` is relative to the bank, `origin` the folder that it came from.
+
+    What is `labelled` comes from a pool, which knows better than the teacher what it is.
+    """
 
     file: str
     origin: str
     frames: int
     windows: int
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Music:
     origin: str
     frames: NDArray[np.float16]
     logits: NDArray[np.float16]
+    labelled: bool = False
 
 
 def window_count(frames: int) -> int:
@@ -52,7 +57,10 @@ def window_count(frames: int) -> int:
 
 def read_music(folder: Path) -> list[Music]:
     """Return all that `instrd-train teach` wrote into a folder; raises `TrainingError`."""
-    return [read_recording(folder / entry.file, entry.origin) for entry in read_index(folder)]
+    return [
+        read_recording(folder / entry.file, entry.origin, labelled=entry.labelled)
+        for entry in read_index(folder)
+    ]
 
 
 def read_index(folder: Path) -> list[Entry]:
@@ -65,11 +73,11 @@ def read_tags(folder: Path) -> tuple[str, ...]:
     return _decoded(folder, NAMES, tuple[str, ...])
 
 
-def read_recording(path: Path, origin: str) -> Music:
+def read_recording(path: Path, origin: str, *, labelled: bool = False) -> Music:
     """Return one recording of a bank; raises `TrainingError`."""
     try:
         with np.load(path) as arrays:
-            return Music(str(path), origin, arrays["frames"], arrays["logits"])
+            return Music(str(path), origin, arrays["frames"], arrays["logits"], labelled)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise TrainingError(path, f"is no taught recording: {error}") from error
 

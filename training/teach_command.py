@@ -10,6 +10,7 @@ from rich.progress import track
 
 from instrd.models.errors import shown
 from instrd.training.music import FRONT_END
+from instrd.training.recipe import read_recipe
 
 Folders = Annotated[list[Path], typer.Argument(help="Folders of music; each is an origin.")]
 TeacherFolder = Annotated[
@@ -17,6 +18,9 @@ TeacherFolder = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="The bank to fill; what is in it already is kept.")]
 MostMinutes = Annotated[float, typer.Option("--most-minutes-per-file", min=0.1)]
+HeldOutBy = Annotated[
+    Path | None, typer.Option("--recipe", help="What it holds out of a pool is not heard.")
+]
 Processes = Annotated[int, typer.Option(min=1)]
 
 
@@ -32,8 +36,9 @@ def teach(
     out: Out,
     most_minutes: MostMinutes = 12.0,
     processes: Processes = 2,
+    recipe: HeldOutBy = None,
 ) -> None:
-    """Have a teacher hear unlabelled music and keep what it said, beside the frames."""
+    """Have a teacher hear music and keep what it said, beside the frames; labels are not read."""
     from instrd.training import teaching  # noqa: PLC0415 - torch takes seconds
 
     def watch(outcomes: Iterable[teaching.Outcome], count: int) -> Iterable[teaching.Outcome]:
@@ -46,6 +51,7 @@ def teach(
         most_minutes=most_minutes,
         processes=processes,
         watch=watch,
+        split=read_recipe(recipe).split if recipe else None,
     )
     for file in taught.broken:
         typer.echo(f"left out: {shown(file.path)}: {file.reason}", err=True)

@@ -29,7 +29,8 @@ from instrd.training.music import (
     read_recording,
     window_count,
 )
-from instrd.training.pool import resample
+from instrd.training.pool import MANIFEST, divide, read_pools, resample
+from instrd.training.recipe import Split
 from instrd.training.teacher import RATE_HZ, Teacher
 
 Floats = NDArray[np.float32]
@@ -47,6 +48,7 @@ class Recording:
     path: Path
     origin: str
     file: str
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,14 @@ def teach(
     most_minutes: float,
     processes: int,
     watch: Watch,
+    split: Split | None = None,
 ) -> Taught:
-    """Hear every audio file below `folders` and fill the bank `out`; keeps what is there."""
+    """Hear every audio file below `folders` and fill the bank `out`; keeps what is there.
+
+    Of a pool, a folder with a manifest, what the split holds out is not heard.
+    """
     tags = Teacher(teacher).tags  # its errors are told before any process starts
-    recordings = find_recordings(folders)
+    recordings = find_recordings(folders, split)
     out.mkdir(parents=True, exist_ok=True)
     (out / NAMES).write_bytes(msgspec.json.encode(tags))
     hear = partial(_hear, teacher=teacher, out=out, most_s=60.0 * most_minutes)
@@ -92,7 +98,7 @@ def teach(
     return Taught(entries, outcomes.count("short"), broken)
 
 
-def find_recordings(folders: Sequence[Path]) -> list[Recording]:
+def find_recordings(folders: Sequence[Path], split: Split | None = None) -> list[Recording]:
     """Return all audio files below the folders, in order; raises `TrainingError`."""
     origins: dict[str, Path] = {}
     found = []
@@ -103,13 +109,25 @@ def find_recordings(folders: Sequence[Path]) -> list[Recording]:
         if origin in origins:
             raise TrainingError(folder, f"has the name of {origins[origin]}; got it twice")
         origins[origin] = folder
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and path.is_file():
-                file = f"{origin}/{path.relative_to(folder).as_posix()}.npz"
-                found.append(Recording(path, origin, file))
+        labelled = (folder / MANIFEST).is_file()
+        for path in _pool_files(folder, split) if labelled else _files_below(folder):
+            file = f"{origin}/{path.relative_to(folder).as_posix()}.npz"
+            found.append(Recording(path, origin, file, labelled))
     if not found:
         raise TrainingError(folders[0], f"holds no audio file ({', '.join(sorted(SUFFIXES))})")
     return found
+
+
+def _files_below(folder: Path) -> list[Path]:
+    below = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in below if path.is_file())
+
+
+def _pool_files(folder: Path, split: Split | None) -> list[Path]:
+    if split is None:
+        raise TrainingError(folder, "is a pool; needs a recipe that says what of it is held out")
+    known, _ = divide(read_pools([folder]), split)
+    return sorted(Path(clip.path) for clip in known)
 
 
 def _by_several(
@@ -129,7 +147,7 @@ def _hear(recording: Recording, *, teacher: Path, out: Path, most_s: float) -> O
     file = out / recording.file
     if file.is_file():
         music = read_recording(file, recording.origin)
-        return Entry(recording.file, recording.origin, len(music.frames), len(music.logits))
+        return _entry(recording, len(music.frames), len(music.logits))
     try:
         signal, rate_hz = _listen(recording.path, most_s)
     except AudioFileError as error:
@@ -140,7 +158,11 @@ def _hear(recording: Recording, *, teacher: Path, out: Path, most_s: float) -> O
     sound = resample(signal, rate_hz, RATE_HZ)
     logits = _opinion(_teacher_of(teacher), sound, window_count(len(frames)))
     _write(file, frames=frames.astype(np.float16), logits=logits)
-    return Entry(recording.file, recording.origin, len(frames), len(logits))
+    return _entry(recording, len(frames), len(logits))
+
+
+def _entry(recording: Recording, frames: int, windows: int) -> Entry:
+    return Entry(recording.file, recording.origin, frames, windows, recording.labelled)
 
 
 def _listen(path: Path, most_s: float) -> tuple[Floats, int]:
