@@ -175,6 +175,10 @@ def numbered(page: bytes, flags: int) -> bytes:
     return signed(put(page, 5, flags, 1))
 
 
+def later(page: bytes, samples: int) -> bytes:
+    return signed(put(page, 6, int.from_bytes(page[6:14], "little") + samples, 8))
+
+
 def signed(page: bytes) -> bytes:
     """Return a page with the checksum that it should have."""
     return page[:22] + checksum(page[:27], page[27:]) + page[26:]

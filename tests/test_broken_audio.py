@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from broken_audio import corpus
+import soundfile
+from broken_audio import corpus, later
 from good_audio import KINDS, Floats, good_file, read_by_library
 
 from instrd.models.audiofile import AudioFile, read_audio
@@ -76,6 +77,18 @@ def test_a_good_file_gives_all_it_has_whatever_its_blocks(kind: str, tmp_path: P
     for size in (77, 1000, 100_000):
         heard = np.concatenate(list(AudioFile(path).blocks(size)))
         np.testing.assert_allclose(heard, read_by_library(kind), atol=1e-6)
+
+
+def test_an_opus_file_that_jumps_in_time_gives_all_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "jumps.opus"
+    soundfile.write(path, np.sin(np.arange(150_000) / 20.0), 48_000, format="OGG", subtype="OPUS")
+    whole, _ = read_audio(path)
+    *before, last = path.read_bytes().split(b"OggS")
+    assert len(before) > 4
+    path.write_bytes(b"OggS".join(before) + later(b"OggS" + last, samples=488))
+    heard, _ = read_audio(path)
+    np.testing.assert_allclose(heard[:140_000], whole[:140_000], atol=1e-6)
+    assert len(whole) - 488 <= len(heard) <= len(whole) + 488
 
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
