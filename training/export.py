@@ -77,7 +77,7 @@ def _credits(recipe: Recipe, data: Path) -> tuple[Credit, ...]:
 
 def _teachers_credits(music: Path) -> tuple[Credit, ...]:
     """Credit the teacher and each folder of recordings that it gave its opinion of."""
-    origins = sorted({entry.origin for entry in read_index(music)})
+    origins = sorted({entry.origin for entry in read_index(music) if not entry.labelled})
     return (TEACHER, *(Credit(origin, *_HEARD_BY_TEACHER) for origin in origins))
 
 

@@ -5,7 +5,7 @@ from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv1d, conv2d
+from torch.nn.functional import conv2d, linear
 
 _LITTLE = 1e-4  # evidence: far less than the first frame of any stream gives
 
@@ -77,11 +77,11 @@ class CausalNet(nn.Module):
         for stage in self.stages:
             sound, context = stage(sound, next(contexts))
             kept.append(context)
-        sound = sound.squeeze(3)
+        sound = sound.squeeze(3).transpose(1, 2)
         for block in self.blocks:
             sound, context = block(sound, next(contexts))
             kept.append(context)
-        heard, context = self.evidence(sound.transpose(1, 2), next(contexts))
+        heard, context = self.evidence(sound, next(contexts))
         kept.append(context)
         return torch.relu(self.hidden(heard)), torch.cat(kept, dim=1)
 
@@ -127,7 +127,10 @@ class CausalConv2d(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Depthwise convolution over three frames, `dilation` apart, then a pointwise one; added."""
+    """Depthwise convolution over three frames, `dilation` apart, then a pointwise one; added.
+
+    Both are written out as products: ONNX Runtime takes far longer for such convolutions.
+    """
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
@@ -139,19 +142,22 @@ class ResidualBlock(nn.Module):
         self.pointwise_norm: nn.Module = nn.BatchNorm1d(width)
 
     def forward(self, sound: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (B, width, T) and context (B, width * 2 * dilation) to output and context."""
-        look_back = 2 * self.dilation
-        past = torch.cat([context.view(-1, self.width, look_back), sound], dim=2)
-        mixed = conv1d(
-            past,
-            self.depthwise.weight,
-            self.depthwise.bias,
-            dilation=self.dilation,
-            groups=self.width,
-        )
-        mixed = torch.relu(self.depthwise_norm(mixed))
-        mixed = torch.relu(self.pointwise_norm(self.pointwise(mixed)))
-        return sound + mixed, past[:, :, -look_back:].flatten(1)
+        """Map (B, T, width) and context (B, 2 * dilation * width) to output and context."""
+        step = self.dilation
+        past = torch.cat([context.view(-1, 2 * step, self.width), sound], dim=1)
+        oldest, older, newest = self.depthwise.weight.squeeze(1).unbind(dim=1)
+        mixed = past[:, : -2 * step] * oldest + past[:, step:-step] * older + sound * newest
+        mixed = _normed(mixed, self.depthwise, self.depthwise_norm)
+        mixed = linear(mixed, self.pointwise.weight.squeeze(2))
+        mixed = _normed(mixed, self.pointwise, self.pointwise_norm)
+        return sound + mixed, past[:, -2 * step :].flatten(1)
+
+
+def _normed(mixed: Tensor, conv: nn.Conv1d, norm: nn.Module) -> Tensor:
+    """Return ReLU of the norm of (B, T, width), or of its bias where the norm is folded into it."""
+    if conv.bias is not None:
+        return torch.relu(mixed + conv.bias)
+    return torch.relu(norm(mixed.transpose(1, 2)).transpose(1, 2))
 
 
 class Evidence(nn.Module):
