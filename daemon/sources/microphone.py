@@ -138,8 +138,10 @@ class Microphone:
                 case _ if silence.words_s > patience * (STUCK_S if epoch else OPENING_S):
                     child.kill()
                     raise DeviceError(f"no word from PortAudio for {silence.words_s:.1f} s")
+                case _ if epoch is not None:
+                    yield from self._bear(epoch, silence)
                 case _:
-                    yield from self._bear(epoch, silence) if epoch else [None]
+                    yield None
 
     def _begin(self, epoch: "_Epoch", first: Heard) -> Iterator[Item]:
         opened, count = epoch.opened, len(first.samples) // SAMPLE_BYTES
