@@ -46,7 +46,10 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
     _refuse_two_pipes(config)
     supervisor = Supervisor(os.environ)
     tally, wish, run_name = Tally(), StopWish(), random_run()
+    reload_wish = ReloadWish() if config_path else None
     with ExitStack() as opened:
+        # From the first moment on: a source may take long to open.
+        opened.enter_context(obey_signals(wish, reload_wish))
         hearing = Hearing(config, run_name)
         publisher = opened.enter_context(
             Publisher(
@@ -59,7 +62,7 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
         control = _open_control(config, opened)
         sources: dict[str, Chosen] = {}
         for choice in config.source:
-            name, chosen = _open_chosen(choice, sources, console)
+            name, chosen = _open_chosen(choice, sources, console, wish)
             opened.callback(chosen.source.close)
             sources[name] = chosen
         if dashboard and not publisher.plain_endpoints:
@@ -71,9 +74,7 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
         if dashboard:
             opened.enter_context(_drawing(publisher.plain_endpoints[0], console))
         service = Service(hearing, publisher, control, say, wish, supervisor=supervisor)
-        reload_wish = ReloadWish() if config_path else None
-        with obey_signals(wish, reload_wish):
-            exit_code = service.run(sources, commands_of(service, config_path), reload_wish)
+        exit_code = service.run(sources, commands_of(service, config_path), reload_wish)
     is_demo = any(chosen.is_demo for chosen in sources.values())
     if is_demo or dashboard:
         tally.show(console, _playing_s() if is_demo else None)
@@ -87,31 +88,31 @@ def _refuse_two_pipes(config: Config) -> None:
 
 
 def _open_chosen(
-    choice: SourceChoice, taken: Mapping[str, Chosen], console: Console
+    choice: SourceChoice, taken: Mapping[str, Chosen], console: Console, wish: StopWish
 ) -> tuple[str, Chosen]:
     if choice.uri == "auto":
-        return _open_auto(choice, taken, console)
+        return _open_auto(choice, taken, console, wish)
     name = choice.id or _name_of(choice.uri, taken)
     if name in taken:
         raise ConfigError(f"source.id: got {name!r} twice; give each source its own id")
     scheme = scheme_of(choice.uri)
-    source = open_feed(choice.uri, pace=choice.pace, loop=choice.loop)
+    source = open_feed(choice.uri, pace=choice.pace, loop=choice.loop, enough=wish.__bool__)
     lossless = choice.pace == "fast" and scheme != "mic"
     return name, Chosen(source, lossless, may_wait=scheme == "stdin")
 
 
 def _open_auto(
-    choice: SourceChoice, taken: Mapping[str, Chosen], console: Console
+    choice: SourceChoice, taken: Mapping[str, Chosen], console: Console, wish: StopWish
 ) -> tuple[str, Chosen]:
     """Open the default microphone, else the bundled recording, and say which."""
     real = msgspec.structs.replace(choice, uri="mic:", loop=False)
     microphone = Microphone(Wanted())
-    wrong = microphone.first_answer()
+    wrong = microphone.first_answer(wish.__bool__)
     if wrong is None:
         return choice.id or _name_of(real.uri, taken), Chosen(microphone, lossless=False)
     microphone.close()
     recording = msgspec.structs.replace(choice, uri=f"file:{demo_path()}", id=choice.id or "demo")
-    name, opened = _open_chosen(recording, taken, console)
+    name, opened = _open_chosen(recording, taken, console, wish)
     console.print(str(wrong), markup=False, highlight=False, soft_wrap=True)
     console.print("Playing the bundled recording at its real pace instead.")
     return name, replace(opened, is_demo=True)

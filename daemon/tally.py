@@ -1,6 +1,6 @@
 """What a run heard, added up for its last page."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -9,7 +9,8 @@ from rich.table import Table
 
 from instrd.clients.protocol import AnyMessage, Event, Frame, Gap
 
-REMEMBERED_LATENCIES = 100_000
+REMEMBERED_LATENCIES = 6000
+"""The newest ones: a run may last for months."""
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Tally:
     silent: int = 0
     unknown: int = 0
     lost_samples: int = 0
-    latencies_ms: list[float] = field(default_factory=list)
+    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
     began_us: int | None = None
 
     def take(self, message: AnyMessage) -> None:
@@ -53,8 +54,7 @@ class Tally:
         self.unknown += frame.decision == "unknown"
         if self.began_us is None:
             self.began_us = frame.t0_us
-        if len(self.latencies_ms) < REMEMBERED_LATENCIES:
-            self.latencies_ms.append(frame.lat_ms.total)
+        self.latencies_ms.append(frame.lat_ms.total)
 
     def show(self, console: Console, expected_s: dict[str, float] | None = None) -> None:
         """Print one page; `expected_s` is how long each instrument really plays, if known."""

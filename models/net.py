@@ -3,12 +3,12 @@
 from typing import Protocol, cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from instrd.models.bundle import Bundle
-from instrd.models.errors import BundleError
 from instrd.models.netcheck import check_net
+from instrd.models.session import open_session
+from instrd.models.trial import try_limits
 
 Floats = NDArray[np.float32]
 
@@ -28,28 +28,12 @@ class Net(Protocol):
 
 
 class OnnxNet:
-    """Serves a bundle's ONNX file on CPU, once it has been checked: one thread, no spinning.
-
-    Its threads spin by default until the next call, which at a live pace is most of the time.
-    """
+    """Serves a bundle's ONNX file on CPU, once it has been checked and has kept to its limits."""
 
     def __init__(self, bundle: Bundle) -> None:
         graph = check_net(bundle)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(bundle.onnx),
-                options,
-                providers=["CPUExecutionProvider"],
-                enable_fallback=0,  # it would print, and try the same again
-            )
-        except Exception as error:
-            raise BundleError(bundle.folder, f"ONNX Runtime refuses it: {error}") from error
+        try_limits(bundle, graph)
+        self._session = open_session(bundle, optimised=True)
         self._names = [port.name for port in graph.inputs]
         self.state_size: int = graph.inputs[1].shape[1] or 0 if len(graph.inputs) > 1 else 0
 

@@ -97,6 +97,26 @@ def test_a_signal_ends_it_soon_and_in_order(
     check_accounts(told)
 
 
+def test_a_signal_ends_it_soon_and_in_order_while_the_sound_system_does_not_answer(
+    settings: Path, tmp_path: Path
+) -> None:
+    audio = AudioFolder(tmp_path)
+    audio.set_fault("hang")
+    source = ["--source", "mic:USB", "--no-dashboard"]
+    daemon = started("run", "--config", settings, *source, extra=audio.env)
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not (recorders := children_of(daemon.pid)) and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    daemon.send_signal(signal.SIGTERM)
+    began_s = time.monotonic()
+    printed, _ = daemon.communicate(timeout=DEADLINE_S)
+    took_s = time.monotonic() - began_s
+    assert daemon.returncode == ExitCode.DONE
+    assert printed.splitlines()[-1].endswith("bye: SIGTERM")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in recorders)
+    assert took_s < STOP_S
+
+
 def test_it_starts_without_its_microphone_and_runs_once_that_comes(
     settings: Path, tmp_path: Path
 ) -> None:

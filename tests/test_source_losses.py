@@ -57,6 +57,16 @@ def test_a_backlog_that_comes_piece_by_piece_is_not_lost() -> None:
     assert sum(lost) == pytest.approx(0.5 * RATE_HZ, abs=2 * BLOCK)
 
 
+def test_a_backlog_that_we_are_too_busy_to_fetch_is_not_lost() -> None:
+    meter = LossMeter(RATE_HZ, BLOCK)
+    meter.feed(0.0, BLOCK, 0, overflowed=False)
+    # We get to read a block twice a second; after 5 s all the rest is there at once.
+    lost = [meter.feed(0.5 * k, BLOCK, 0, overflowed=False) for k in range(1, 11)]
+    rest = 5 * RATE_HZ // BLOCK - 10
+    lost += [meter.feed(5.0, BLOCK, (rest - k) * BLOCK, overflowed=False) for k in range(rest)]
+    assert sum(lost) == 0
+
+
 def test_a_flagged_overflow_is_never_nothing() -> None:
     meter = LossMeter(RATE_HZ, BLOCK)
     meter.feed(0.0, BLOCK, 0, overflowed=False)

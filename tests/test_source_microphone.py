@@ -113,6 +113,14 @@ def test_a_first_answer_says_whether_waiting_helps(lasting: bool, kind: type[Sou
     assert statuses(told(microphone, 5)) == ["waiting", "running"]
 
 
+def test_a_first_answer_is_waited_for_until_there_is_enough_of_it() -> None:
+    machine = Machine([0.5, OPENED, *audio()])
+    microphone = machine.microphone()
+    assert microphone.first_answer(lambda: machine.now_ns >= 1_300_000_000) is None
+    assert machine.now_ns == pytest.approx(1_300_000_000, abs=1e8)
+    assert statuses(told(microphone, 5)) == ["running"]
+
+
 def test_what_is_missing_is_told_once() -> None:
     gone = Missing("microphone 'USB' is gone", lasting=False)
     machine = Machine([OPENED, *audio(), DeviceError("gone")], [gone, gone, gone, OPENED, *audio()])

@@ -4,6 +4,8 @@ TOLERATED_S = 0.1
 """A device may be this late and yet lose nothing."""
 SETTLED_S = 0.5
 """What is still missing after so long without more of a backlog will not come."""
+LOOK_BLOCKS = 2
+"""Between two looks no more time counts: a machine too busy to let us read is no loss yet."""
 
 
 class LossMeter:
@@ -26,12 +28,16 @@ class LossMeter:
         self._flagged = False
         self._least: int | None = None
         """The fewest samples that were missing since many are; None while few are."""
-        self._shrank_s = 0.0
+        self._looked_s = self._steady_s = 0.0
+        """When we looked last; time in which we looked and no more of a backlog came."""
 
     def feed(self, now_s: float, count: int, left: int, *, overflowed: bool) -> int:
         """Return the samples lost before a block of `count`, with `left` still in the device."""
         self._came += count
         self._flagged |= overflowed
+        longest_s = LOOK_BLOCKS * self._block / self._rate_hz
+        self._steady_s += min(now_s - self._looked_s, longest_s)
+        self._looked_s = now_s
         if left >= self._block:
             return 0
         if self._drained_s is None:
@@ -40,7 +46,7 @@ class LossMeter:
         missing = round((now_s - self._drained_s) * self._rate_hz) - self._came - left
         lost = 0
         if missing > TOLERATED_S * self._rate_hz:
-            if not self._is_settled(now_s, missing):
+            if not self._is_settled(missing):
                 return 0
             lost = min(missing, self._least or missing)
         if self._flagged:
@@ -48,10 +54,10 @@ class LossMeter:
         self._start_anew(now_s, left)
         return lost
 
-    def _is_settled(self, now_s: float, missing: int) -> bool:
+    def _is_settled(self, missing: int) -> bool:
         if self._least is None or missing < self._least - self._block:
-            self._least, self._shrank_s = missing, now_s
-        return now_s - self._shrank_s >= SETTLED_S
+            self._least, self._steady_s = missing, 0.0
+        return self._steady_s >= SETTLED_S
 
     def _start_anew(self, now_s: float, left: int) -> None:
         self._drained_s, self._came, self._flagged = now_s, -left, False

@@ -1,5 +1,7 @@
 """Where sound comes from: one address for a microphone, a file, a pipe or a test tone."""
 
+from collections.abc import Callable
+
 from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.sources.file import open_file
 from instrd.daemon.sources.mic import open_microphone
@@ -48,16 +50,19 @@ EXAMPLES = (
 )
 
 
-def open_feed(uri: str, *, pace: Pace, loop: bool = False) -> Feed:
+def open_feed(
+    uri: str, *, pace: Pace, loop: bool = False, enough: Callable[[], bool] = lambda: False
+) -> Feed:
     """Open any source; a microphone comes at the real pace anyway, and need not be there yet.
 
+    It is waited for as long as its sound system takes to answer, until there is `enough` of it.
     Raises SourceError where it can never be opened so.
     """
     address = _address(uri)
     if address.scheme != MICROPHONE:
         return Unbroken(open_source(uri, pace=pace, loop=loop))
     microphone = open_microphone(address, loop=loop)
-    wrong = microphone.first_answer()
+    wrong = microphone.first_answer(enough)
     if wrong is None or isinstance(wrong, DeviceError):
         return microphone
     microphone.close()

@@ -75,30 +75,39 @@ class Microphone:
         self._standing: Standing | None = None
         self._epoch: _Epoch | None = None
         self._wrong: SourceError | None = None
-        self._items = self._all_items()
+        self._looks = self._all_looks()
         self._kept: list[Item] = []
 
-    def first_answer(self) -> SourceError | None:
-        """Wait until it is open, or return why it is not: a DeviceError where it may be later."""
-        item = self.read()
-        if item is not None:
-            self._kept.append(item)
+    def first_answer(self, enough: Callable[[], bool] = lambda: False) -> SourceError | None:
+        """Wait until it is open, or return why it is not: a DeviceError where it may be later.
+
+        Waits no longer once there is `enough` of it: asked at every look, ten times a second.
+        """
+        with self._reading:
+            for item in self._looks:
+                if item is not None:
+                    self._kept.append(item)
+                if item is not None or enough():
+                    break
         return self._wrong
 
     def read(self) -> Item | None:
         with self._reading:
-            return self._kept.pop(0) if self._kept else next(self._items, None)
+            if self._kept:
+                return self._kept.pop(0)
+            return next((item for item in self._looks if item is not None), None)
 
     def close(self) -> None:
         self._closed.set()
         # Whoever reads now ends the process, within a look.
         if self._reading.acquire(blocking=False):
             try:
-                self._items.close()
+                self._looks.close()
             finally:
                 self._reading.release()
 
-    def _all_items(self) -> Generator[Item, None, None]:
+    def _all_looks(self) -> Generator[Item | None, None, None]:
+        """Yield all items, and None for a look that brought no news."""
         while not self._closed.wait(PAUSES_S[min(self._failures, len(PAUSES_S) - 1)]):
             try:
                 with self._start(self._wanted) as child:
@@ -109,7 +118,7 @@ class Microphone:
         if self._standing is not None and self._standing.status not in ("running", "flat"):
             yield from self._missed_until(self._now_ns())
 
-    def _items_of(self, child: Recording) -> Iterator[Item]:
+    def _items_of(self, child: Recording) -> Iterator[Item | None]:
         """Yield what one process brings. Raises DeviceError once it is of no more use."""
         silence, epoch = Silence(self._now_ns), None
         patience = PATIENCE[min(self._failures, len(PATIENCE) - 1)]
@@ -131,6 +140,8 @@ class Microphone:
                     raise DeviceError(f"no word from PortAudio for {silence.words_s:.1f} s")
                 case _ if epoch is not None:
                     yield from self._bear(epoch, silence)
+                case _:
+                    yield None
 
     def _begin(self, epoch: "_Epoch", first: Heard) -> Iterator[Item]:
         opened, count = epoch.opened, len(first.samples) // SAMPLE_BYTES
@@ -160,13 +171,14 @@ class Microphone:
         if heard.lost or epoch.recovered > RECOVERED_S * epoch.opened.rate_hz:
             epoch.stalled = False
 
-    def _bear(self, epoch: "_Epoch", silence: Silence) -> Iterator[Item]:
+    def _bear(self, epoch: "_Epoch", silence: Silence) -> Iterator[Item | None]:
         """Say that an open device brings nothing; lose patience with it."""
         if silence.audio_s > GONE_S:
             raise DeviceError(f"gave no audio for {GONE_S:g} s")
         if silence.audio_s > STALLED_S and epoch is self._epoch:
             epoch.stalled, epoch.recovered = True, 0
             yield from self._stand("stalled", f"no audio for {STALLED_S:g} s")
+        yield None
 
     def _fail(self, error: DeviceError) -> Iterator[Item]:
         self._wrong = self._wrong or error
