@@ -66,11 +66,11 @@ def subscribers() -> Iterator[Subscribers]:
 def hear(
     publisher: Publisher, socket: zmq.Socket[bytes], count: int
 ) -> list[tuple[str, AnyMessage]]:
-    """Greet until `count` messages have come; fail after 5 s."""
+    """Wait until `count` messages have come; fail after 5 s."""
     heard: list[tuple[str, AnyMessage]] = []
     deadline = time.monotonic() + 5
     while len(heard) < count and time.monotonic() < deadline:
-        publisher.greet()
+        publisher.tend()
         if socket.poll(10):
             topic, payload = socket.recv_multipart()
             heard.append((topic.decode(), decode(payload)))
@@ -79,11 +79,14 @@ def hear(
 
 
 def joined(publisher: Publisher, socket: zmq.Socket[bytes]) -> None:
-    """Return once the subscription was greeted: a retained hello comes once, and last."""
-    publisher.publish(golden("hello"))
-    [(_, hello)] = hear(publisher, socket, 1)
-    if not hello.retained:
-        hear(publisher, socket, 1)
+    """Return once the subscription is known, and nothing is on its way."""
+    deadline_s = time.monotonic() + 5
+    while not socket.poll(10):
+        publisher.publish(level("joined"))
+        assert time.monotonic() < deadline_s
+    last = publisher.publish(level("joined"))
+    while hear(publisher, socket, 1)[0][1] != last:
+        pass
 
 
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])
@@ -213,7 +216,7 @@ def first_line_of(client: str, publisher: Publisher) -> str:
         assert process.stdout is not None
         deadline = time.monotonic() + 10
         while not select.select([process.stdout], [], [], 0.02)[0]:
-            publisher.greet()
+            publisher.tend()
             publisher.publish(golden("event"))
             if time.monotonic() > deadline:
                 process.kill()  # its silence then reads as an empty line
