@@ -53,7 +53,8 @@ class Watch:
     """By how much they have grown."""
     received: Counter[str] = field(default_factory=Counter)
     late_ms: list[float] = field(default_factory=list)
-    restarts: list[int] = field(default_factory=list)
+    restarts_before: int = 0
+    restarts: int = 0
     memory: list[float] = field(default_factory=list)
     publishing: list[float] = field(default_factory=list)
     lost_before: Counter[str] = field(default_factory=Counter)
@@ -74,7 +75,7 @@ class Watch:
         if isinstance(message, Frame):
             self.late_ms.append(message.lat_ms.total)
         if isinstance(message, Heartbeat):
-            self.restarts.append(message.publisher_restarts)
+            self.restarts = message.publisher_restarts
         if not isinstance(message, Event):  # a heartbeat counts them before others can come
             name = topic(message)
             self.passed += message.seq - self.last.get(name, message.seq - 1)
@@ -105,7 +106,7 @@ class Watch:
         return (
             f"{name:14} {self.growth_mib:+8.1f} {p50:7.1f} {p99:7.1f} {worst:7.1f} "
             f"{self.received.total():9} {self.lost:7} {self.uncounted:10} "
-            f"{self.restarts[-1] - self.restarts[0]:9} {max(self.publishing, default=0):9.0f}"
+            f"{self.restarts - self.restarts_before:9} {max(self.publishing, default=0):9.0f}"
         )
 
     @property
@@ -155,7 +156,7 @@ def besiege(hello: Hello, daemon: int, keys: Keys, names: list[str], seconds: fl
         watch = Watch(subscriber, daemon)
         watch.watch(CALM_S)
         for name in (NOBODY, *names):
-            watch = Watch(subscriber, daemon, watch.last)
+            watch = Watch(subscriber, daemon, watch.last, restarts_before=watch.restarts)
             if name == NOBODY:
                 watch.watch(seconds)
             else:

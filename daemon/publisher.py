@@ -79,9 +79,9 @@ class Publisher:
         retained = b""
         if isinstance(stamped, RETAINED):
             retained = encode(msgspec.structs.replace(stamped, retained=True))
-        if isinstance(stamped, Bye):
-            self._speaker.make_room()
-        self._speaker.publish(Publish(name, encode(stamped), retained))
+        # the last word is worth waiting a moment for
+        patiently = isinstance(stamped, Bye)
+        self._speaker.publish(Publish(name, encode(stamped), retained), patiently=patiently)
         if isinstance(stamped, Event):
             self._events.add(name)
         return stamped

@@ -94,7 +94,7 @@ def test_a_dead_process_is_replaced_at_once_and_told_what_is_retained_and_who_ma
     first = stage.process
     assert first.told[-1] == Admit({b"other": "stranger"})
     assert stage.starts_after_s() == 0.0
-    assert first.ended_politely is False
+    assert first.has_ended
     keys = Keys(b"secret", {b"other": "stranger"})
     setup = Setup(SETUP.plain, SETUP.secured, keys)
     assert stage.process.told == [setup, Publish("state/", b"kept 1", b"kept 1")]
@@ -113,10 +113,14 @@ def test_a_mute_process_is_replaced(stage: Stage) -> None:
     stage.turn(1.0)
     stage.process.mute = True
     stage.turn(MUTE_S - 0.2)
-    assert stage.speaker.restarts == 0
+    assert not stage.process.is_killed
     stage.turn(0.5)
+    assert stage.process.is_killed
+    assert not stage.process.has_ended
+    stage.process.dead = "it ended (signal 9)"
+    stage.turn()
     assert stage.speaker.restarts == 1
-    assert stage.started[0].ended_politely is False
+    assert stage.started[0].has_ended
 
 
 def test_a_sleep_of_our_own_is_no_silence_of_the_process(stage: Stage) -> None:
@@ -175,4 +179,4 @@ def test_what_keeps_the_first_process_from_starting_is_an_error(
     process.answers = [answer]
     with pytest.raises(error):
         Speaker(SETUP, lambda _: process)
-    assert process.ended_politely is False
+    assert process.has_ended

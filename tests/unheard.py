@@ -12,10 +12,10 @@ class Unheard:
         self.answers: list[Said | Exception | None] = [Bound(setup.plain, setup.secured)]
         self.full = self.mute = False
         self.dead = ""
-        self.ended_politely: bool | None = None
+        self.is_killed = self.has_ended = False
         self._has_spoken = False
 
-    def tell(self, told: Told) -> bool:
+    def tell(self, told: Told, *, patiently: bool = False) -> bool:
         if self.full or self.dead:
             return False
         self.told.append(told)
@@ -34,8 +34,8 @@ class Unheard:
         self._has_spoken = not self._has_spoken
         return Alive() if self._has_spoken else None
 
-    def make_room(self) -> None:
-        self.full = False
+    def kill(self) -> None:
+        self.is_killed = True
 
-    def end(self, *, politely: bool) -> None:
-        self.ended_politely = politely
+    def end(self) -> None:
+        self.has_ended = True

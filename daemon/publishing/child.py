@@ -8,7 +8,7 @@ from instrd.daemon.childprocess import how_it_ended, kill, started
 from instrd.daemon.pipe import Inlet, Outlet
 from instrd.daemon.publishing.messages import Said, Setup, Told, said_decoder
 
-LAST_WORDS_S = 0.3
+LAST_WORDS_S = 0.2
 """So long may it take to hand over what still stands in front of the pipe."""
 POLITE_S = 0.5
 """So long may it take to send the bye before it is killed: the sockets linger for 0.3 s."""
@@ -21,17 +21,20 @@ class GoneError(Exception):
 class Process(Protocol):
     """What a `Child` is to whoever watches it."""
 
-    def tell(self, told: Told) -> bool:
-        """Hand something over as a whole, and return whether there was room; never waits."""
+    def tell(self, told: Told, *, patiently: bool = False) -> bool:
+        """Hand something over as a whole, and return whether there was room.
+
+        Never waits, or patiently a moment.
+        """
 
     def hear(self, timeout_s: float) -> Said | None:
         """Return what it says next, or None after `timeout_s`; GoneError when it has ended."""
 
-    def make_room(self) -> None:
-        """Wait a moment until it has taken what was begun."""
+    def kill(self) -> None:
+        """Have the system end it; `hear` says when it has ended."""
 
-    def end(self, *, politely: bool) -> None:
-        """Have it send what it has, or not; it is dead then."""
+    def end(self) -> None:
+        """Let it send what it was told, if it does so soon; it is dead then."""
 
 
 class Child:
@@ -49,7 +52,9 @@ class Child:
         self._inlet = Inlet(self._from.fileno(), said_decoder)
         self.tell(setup)
 
-    def tell(self, told: Told) -> bool:
+    def tell(self, told: Told, *, patiently: bool = False) -> bool:
+        if patiently:
+            self._make_room()
         try:
             return self._outlet.send(told)
         except BrokenPipeError:
@@ -63,7 +68,21 @@ class Child:
         except ValueError as error:
             raise GoneError(f"it said what is no message: {error}") from error
 
-    def make_room(self) -> None:
+    def kill(self) -> None:
+        self._process.kill()
+
+    def end(self) -> None:
+        self._make_room()
+        self._to.close()
+        try:
+            self._process.wait(POLITE_S)
+        except subprocess.TimeoutExpired:
+            kill(self._process)
+        self._inlet.close()
+        self._from.close()
+
+    def _make_room(self) -> None:
+        """Wait a moment until it has taken what was begun."""
         with selectors.DefaultSelector() as writable:
             writable.register(self._to, selectors.EVENT_WRITE)
             try:
@@ -71,14 +90,3 @@ class Child:
                     pass
             except BrokenPipeError:
                 pass  # there is nobody to tell
-
-    def end(self, *, politely: bool) -> None:
-        if politely:
-            self.make_room()
-        self._to.close()
-        try:
-            self._process.wait(POLITE_S if politely else 0.0)
-        except subprocess.TimeoutExpired:
-            kill(self._process)
-        self._inlet.close()
-        self._from.close()

@@ -66,25 +66,23 @@ class Speaker:
     def close(self) -> None:
         """Have everything sent that was handed over, and end the process, frozen or not."""
         if self._child is not None:
-            self._child.end(politely=True)
+            self._child.end()
             self._child = None
 
-    def publish(self, message: Publish) -> None:
-        """Hand a message over as a whole, or leave it out and count it."""
+    def publish(self, message: Publish, *, patiently: bool = False) -> None:
+        """Hand a message over as a whole, or leave it out and count it.
+
+        Patiently: wait a moment for a process that has a lot to do.
+        """
         name = message.topic
         if message.retained:
             self._retained[name] = message.retained
-        if self._child is not None and self._child.tell(message):
+        if self._child is not None and self._child.tell(message, patiently=patiently):
             self._owed.discard(name)
             return
         self.unsent += 1
         if message.retained:
             self._owed.add(name)
-
-    def make_room(self) -> None:
-        """Wait a moment for a process that has a lot to do: the last word is worth it."""
-        if self._child is not None:
-            self._child.make_room()
 
     def admit(self, clients: Clients) -> None:
         """From now on let in these clients and no others; who is in stays."""
@@ -100,9 +98,9 @@ class Speaker:
             try:
                 self._listen(self._child)
             except GoneError as error:
-                self._child.end(politely=False)
+                self._child.end()
                 self._child = None
-                self._plan_start(str(error))
+                self._plan_start(self._killed_for or str(error))
         if self._child is None and self._clock_s() >= self._start_s:
             self._start_again()
         self._pay()
@@ -113,18 +111,24 @@ class Speaker:
             self._silence.note(word=said is not None, audio=False)
             if said is None:
                 break
-            self._take(said)
+            self._take(said, child)
         if self._silence.words_s > (MUTE_S if self._is_bound else STARTING_S):
-            raise GoneError(f"not a word from it for {self._silence.words_s:.1f} s")
+            self._kill(child, f"not a word from it for {self._silence.words_s:.1f} s")
         if self._clock_s() - self._began_s > STEADY_S:
             self._failures = 0
 
-    def _take(self, said: Said) -> None:
+    def _kill(self, child: Process, reason: str) -> None:
+        """Begin to end it; a large process dies slowly, and we do not wait."""
+        if not self._killed_for:
+            child.kill()
+            self._killed_for = reason
+
+    def _take(self, said: Said, child: Process) -> None:
         match said:
             case Bound():
                 self._is_bound = True
             case Unbound():
-                raise GoneError(f"it cannot bind {said.endpoint}: {said.reason}")
+                self._kill(child, f"it cannot bind {said.endpoint}: {said.reason}")
             case Logged():
                 log.log(said.level, "%s", said.text)
 
@@ -146,6 +150,7 @@ class Speaker:
         self._began_s = self._start_s = self._clock_s()
         self._silence = Silence(lambda: round(self._clock_s() * 1e9))
         self._is_bound = False
+        self._killed_for = ""
         self._child = child = self._start(setup)
         return child
 
@@ -176,7 +181,7 @@ class Speaker:
         try:
             child = self._begin(setup)
             with ExitStack() as failing:
-                failing.callback(child.end, politely=False)
+                failing.callback(child.end)
                 said = child.hear(STARTING_S)
                 if isinstance(said, Bound):
                     self._is_bound = True
