@@ -89,6 +89,11 @@ def joined(publisher: Publisher, socket: zmq.Socket[bytes]) -> None:
         pass
 
 
+def settled(publisher: Publisher, subscribers: Subscribers) -> None:
+    """Return once all that was published has been sent: what joins now joins late."""
+    joined(publisher, subscribers.subscribe(publisher.endpoints[0], "instrd/1/level/joined/"))
+
+
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])
 def test_a_late_joiner_is_sent_what_is_retained_with_its_first_number(
     transport: str, tmp_path: Path, subscribers: Subscribers
@@ -97,6 +102,7 @@ def test_a_late_joiner_is_sent_what_is_retained_with_its_first_number(
     with Publisher([endpoint], node="foh", run="run1") as publisher:
         for name in ("hello", "model", "status", "state", "state", "level", "frame"):
             publisher.publish(golden(name))
+        settled(publisher, subscribers)
         socket = subscribers.subscribe(publisher.endpoints[0])
         heard = [message for _, message in hear(publisher, socket, 4)]
         assert [type(message) for message in heard] == [Hello, Model, Status, State]
@@ -117,6 +123,7 @@ def test_a_late_joiner_is_sent_only_what_it_asked_for(
 ) -> None:
     for source in ("mic1", "mic10"):
         publisher.publish(Status(source=source, status="running"))
+    settled(publisher, subscribers)
     socket = subscribers.subscribe(publisher.endpoints[0], "instrd/1/status/mic1/")
     [(topic, _)] = hear(publisher, socket, 1)
     assert topic == "instrd/1/status/mic1/"

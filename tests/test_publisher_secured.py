@@ -101,6 +101,8 @@ def friend(stage: Stage) -> Iterator[Subscriber]:
 def test_a_known_client_is_sent_what_is_retained_and_all_that_follows(stage: Stage) -> None:
     for name in (*RETAINED, "level"):
         stage.publisher.publish(golden(name))
+    with Subscriber(stage.plain, kinds=["level"]) as early:
+        stage.hears(early, 1)  # so all of the above has been sent
     with stage.keys.subscriber(stage.secured, "friend") as subscriber:
         heard = stage.hears(subscriber, 50)
         kept = [type(m) for m in heard if m.retained]

@@ -115,12 +115,12 @@ def test_a_mute_process_is_replaced(stage: Stage) -> None:
     stage.turn(MUTE_S - 0.2)
     assert not stage.process.is_killed
     stage.turn(0.5)
-    assert stage.process.is_killed
-    assert not stage.process.has_ended
-    stage.process.dead = "it ended (signal 9)"
+    (killed,) = stage.started
+    assert (killed.is_killed, killed.has_ended) == (True, False)
+    killed.dead = "it ended (signal 9)"
     stage.turn()
     assert stage.speaker.restarts == 1
-    assert stage.started[0].has_ended
+    assert killed.has_ended
 
 
 def test_a_sleep_of_our_own_is_no_silence_of_the_process(stage: Stage) -> None:

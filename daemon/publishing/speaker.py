@@ -58,6 +58,7 @@ class Speaker:
         self._failures = 0
         self._quiet_until_s = float("-inf")
         self._child: Process | None = None
+        self._killed_for = ""
         self.bound = self._begun(setup)
         self._setup = msgspec.structs.replace(
             setup, plain=self.bound.plain, secured=self.bound.secured
