@@ -34,7 +34,7 @@ from instrd.clients.subscriber import Subscriber
 
 PROGRAM = "from instrd.daemon.cli import main; main()"
 START_S, WAKE_S = 300.0, 0.1
-STAY_S = (0.5, 8.0)
+STAY_S = (0.5, 20.0)
 AT_ONCE = 250
 KINDS: tuple[tuple[str, ...], ...] = ((), ("frame",), ("event",))
 
