@@ -87,16 +87,23 @@ def measure(program: list[str], endpoint: str, seconds: float) -> dict[str, floa
     }
 
 
+def _family(pid: int) -> list[int]:
+    """Return a process and those that it has started: instrd publishes from one of its own."""
+    listed = Path(f"/proc/{pid}/task").glob("*/children")
+    return [pid, *(int(child) for one in listed for child in one.read_text().split())]
+
+
 def _cpu_s(pid: int) -> float:
-    """CPU time of a process so far; start-up is told apart by asking at the first result."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """CPU time of a family so far; start-up is told apart by asking at the first result."""
+    stats = [Path(f"/proc/{one}/stat").read_text() for one in _family(pid)]
+    ticks = [stat.rpartition(")")[2].split()[11:13] for stat in stats]
+    return sum(int(user) + int(system) for user, system in ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_rss_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
-    return int(peak) / 1024
+    statuses = [Path(f"/proc/{one}/status").read_text() for one in _family(pid)]
+    lines = [line for status in statuses for line in status.splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def _beyond_ms(message: dict[str, object]) -> float:

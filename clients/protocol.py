@@ -205,6 +205,8 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     interval_ms: Count = 1000
     sources: dict[SourceId, Account]
     last_seq: dict[str, Count]  # of every event topic, so that a lost last event is noticed
+    unsent: Count = 0  # messages that the publishing process was not given; they miss from seq
+    publisher_restarts: Count = 0  # how often the publishing process was replaced
 
 
 class Bye(Message, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import numpy as np
 
 from instrd.clients.protocol import Account, Heartbeat
 from instrd.daemon.following import Following
+from instrd.daemon.publisher import Publisher
 
 INTERVAL_S = 1.0
 
@@ -23,7 +24,7 @@ class Heartbeats:
     def due(self) -> bool:
         return time.monotonic() >= self._due
 
-    def beat(self, followed: Mapping[str, Following], last_seq: dict[str, int]) -> Heartbeat:
+    def beat(self, followed: Mapping[str, Following], publisher: Publisher) -> Heartbeat:
         """Return the next heartbeat and set the time of the one after it."""
         now = time.monotonic()
         self._due = max(self._due + self._every_s, now)
@@ -31,7 +32,9 @@ class Heartbeats:
             uptime_s=round(now - self._began, 3),
             interval_ms=round(self._every_s * 1000),
             sources={name: _account(following) for name, following in followed.items()},
-            last_seq=last_seq,
+            last_seq=publisher.last_seq,
+            unsent=publisher.unsent,
+            publisher_restarts=publisher.restarts,
         )
 
 

@@ -18,10 +18,10 @@ from instrd.daemon.classify import classify as classify_file
 from instrd.daemon.cli_following import keygen, tail, watch
 from instrd.daemon.config import Config, SourceChoice, read_config
 from instrd.daemon.doctor.command import doctor
+from instrd.daemon.endpoints import check_endpoint
 from instrd.daemon.errors import ConfigError, InstrdError, exit_code_of
 from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.hearing import Hearing, model_folders
-from instrd.daemon.publisher import check_endpoint
 from instrd.daemon.recording.devices import list_devices
 from instrd.daemon.run import run as run_daemon
 from instrd.daemon.security import read_security

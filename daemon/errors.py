@@ -5,7 +5,8 @@ InstrdError
 │   └── DeviceError  a microphone is not there now
 ├── ConfigError      the configuration asks for something that is not allowed
 └── WireError        an endpoint cannot be bound or reached
-    └── InUseError   another process holds it now
+    ├── InUseError   another process holds it now
+    └── PublishingError  the process that publishes does not start
 """
 
 from typing import ClassVar
@@ -40,6 +41,12 @@ class InUseError(WireError):
     """Another process holds an endpoint; later it may be free."""
 
     exit_code = ExitCode.IN_USE
+
+
+class PublishingError(WireError):
+    """The process that publishes cannot be started; later it may be."""
+
+    exit_code = ExitCode.FAILED
 
 
 def exit_code_of(error: Exception) -> ExitCode:

@@ -30,7 +30,7 @@ from instrd.daemon.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1
-"""So long may a new subscriber or a command wait while no sound comes in."""
+"""So long may a command wait while no sound comes in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Service:
                     if reload_wish is not None and reload_wish.take():
                         with suppress(InstrdError):  # the command has logged it
                             commands["reload"](Request(cmd="reload"))
-                    self.publisher.greet()
+                    self.publisher.tend()
                     if heartbeats.due:
                         self._beat(heartbeats)
                     self._supervisor.turned(self.followed)
@@ -200,7 +200,7 @@ class Service:
     def _beat(self, heartbeats: Heartbeats) -> None:
         for following in self.followed.values():
             self.tell(following.check_rate())
-        self.tell([heartbeats.beat(self.followed, self.publisher.last_seq)])
+        self.tell([heartbeats.beat(self.followed, self.publisher)])
 
     def _say_goodbye(self, heartbeats: Heartbeats) -> int:
         for name, following in self.followed.items():

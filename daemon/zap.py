@@ -21,8 +21,9 @@ Clients = Mapping[bytes, str]
 class Doorkeeper:
     """Answers for every CURVE endpoint of one context; belongs to the thread that made it.
 
-    It is asked by the main loop rather than a thread of its own, so that there is none that could
-    die unnoticed. Whatever a request holds and whatever goes wrong, the answer is no.
+    It lives in the publishing process, whose loop asks it rather than a thread of its own, so that
+    there is none that could die unnoticed. Whatever a request holds and whatever goes wrong, the
+    answer is no.
     """
 
     def __init__(
@@ -37,9 +38,9 @@ class Doorkeeper:
         self._told, self._quiet_until_s = 0, float("-inf")
         with ExitStack() as opening:
             # ROUTER, as a REP that once fails to answer could never be asked again
-            self._socket = opening.enter_context(context.socket(zmq.ROUTER))
-            self._socket.setsockopt(zmq.LINGER, 0)
-            self._socket.bind("inproc://zeromq.zap.01")
+            self.socket = opening.enter_context(context.socket(zmq.ROUTER))
+            self.socket.setsockopt(zmq.LINGER, 0)
+            self.socket.bind("inproc://zeromq.zap.01")
             self._open = opening.pop_all()
 
     def __enter__(self) -> Self:
@@ -52,7 +53,7 @@ class Doorkeeper:
         """Answer those who knock, at most so many; never waits."""
         for _ in range(REQUESTS_A_CALL):
             try:
-                asker, *request = self._socket.recv_multipart(zmq.NOBLOCK)
+                asker, *request = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 break
             status, text, name = self._judge(request)
@@ -60,7 +61,7 @@ class Doorkeeper:
                 self._count(request, text)
             number = request[2] if len(request) > 2 else b""
             reply = (asker, b"", b"1.0", number, status, text.encode(), name.encode(), b"")
-            self._socket.send_multipart(reply, zmq.NOBLOCK)
+            self.socket.send_multipart(reply, zmq.NOBLOCK)
 
     def _judge(self, request: list[bytes]) -> tuple[bytes, str, str]:
         """Return status, its text and the client's name."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Self
 
 import numpy as np
+from unheard import Unheard
 
 from instrd.clients.control import Request
 from instrd.clients.protocol import AnyMessage, Event, Frame, Heartbeat
@@ -63,11 +64,11 @@ class Played:
 
 
 class Rig:
-    """A service on a free port; its messages are kept."""
+    """A service that nobody can subscribe to; its messages are kept."""
 
     def __init__(self, config: Config) -> None:
         self.messages: list[AnyMessage] = []
-        self.publisher = Publisher(["tcp://127.0.0.1:*"], node="test", run="abc123")
+        self.publisher = Publisher(["tcp://127.0.0.1:*"], node="test", run="abc123", start=Unheard)
         self.service = Service(
             Hearing(config, "abc123"),
             self.publisher,

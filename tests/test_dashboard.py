@@ -220,7 +220,7 @@ def test_watching_ends_with_the_bye(publisher: Publisher, terminal: bool) -> Non
         watching = threading.Thread(target=watch, args=(subscriber, console, lambda: False))
         watching.start()
         while watching.is_alive():
-            publisher.greet()
+            publisher.tend()
             if "stage-left" in told(console):
                 publisher.publish(Bye(reason="SIGTERM", exit_code=0))
             watching.join(0.02)

@@ -186,7 +186,7 @@ def test_an_instrd_that_publishes_there_is_no_error() -> None:
 
         def greet() -> None:
             while not ended.wait(0.01):
-                publisher.greet()
+                publisher.tend()
 
         thread = threading.Thread(target=greet, name="greeting")
         thread.start()

@@ -66,11 +66,11 @@ def subscribers() -> Iterator[Subscribers]:
 def hear(
     publisher: Publisher, socket: zmq.Socket[bytes], count: int
 ) -> list[tuple[str, AnyMessage]]:
-    """Greet until `count` messages have come; fail after 5 s."""
+    """Wait until `count` messages have come; fail after 5 s."""
     heard: list[tuple[str, AnyMessage]] = []
     deadline = time.monotonic() + 5
     while len(heard) < count and time.monotonic() < deadline:
-        publisher.greet()
+        publisher.tend()
         if socket.poll(10):
             topic, payload = socket.recv_multipart()
             heard.append((topic.decode(), decode(payload)))
@@ -79,11 +79,19 @@ def hear(
 
 
 def joined(publisher: Publisher, socket: zmq.Socket[bytes]) -> None:
-    """Return once the subscription was greeted: a retained hello comes once, and last."""
-    publisher.publish(golden("hello"))
-    [(_, hello)] = hear(publisher, socket, 1)
-    if not hello.retained:
-        hear(publisher, socket, 1)
+    """Return once the subscription is known, and nothing is on its way."""
+    deadline_s = time.monotonic() + 5
+    while not socket.poll(10):
+        publisher.publish(level("joined"))
+        assert time.monotonic() < deadline_s
+    last = publisher.publish(level("joined"))
+    while hear(publisher, socket, 1)[0][1] != last:
+        pass
+
+
+def settled(publisher: Publisher, subscribers: Subscribers) -> None:
+    """Return once all that was published has been sent: what joins now joins late."""
+    joined(publisher, subscribers.subscribe(publisher.endpoints[0], "instrd/1/level/joined/"))
 
 
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])
@@ -94,6 +102,7 @@ def test_a_late_joiner_is_sent_what_is_retained_with_its_first_number(
     with Publisher([endpoint], node="foh", run="run1") as publisher:
         for name in ("hello", "model", "status", "state", "state", "level", "frame"):
             publisher.publish(golden(name))
+        settled(publisher, subscribers)
         socket = subscribers.subscribe(publisher.endpoints[0])
         heard = [message for _, message in hear(publisher, socket, 4)]
         assert [type(message) for message in heard] == [Hello, Model, Status, State]
@@ -114,6 +123,7 @@ def test_a_late_joiner_is_sent_only_what_it_asked_for(
 ) -> None:
     for source in ("mic1", "mic10"):
         publisher.publish(Status(source=source, status="running"))
+    settled(publisher, subscribers)
     socket = subscribers.subscribe(publisher.endpoints[0], "instrd/1/status/mic1/")
     [(topic, _)] = hear(publisher, socket, 1)
     assert topic == "instrd/1/status/mic1/"
@@ -213,7 +223,7 @@ def first_line_of(client: str, publisher: Publisher) -> str:
         assert process.stdout is not None
         deadline = time.monotonic() + 10
         while not select.select([process.stdout], [], [], 0.02)[0]:
-            publisher.greet()
+            publisher.tend()
             publisher.publish(golden("event"))
             if time.monotonic() > deadline:
                 process.kill()  # its silence then reads as an empty line

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from audio_folder import RATE_HZ, AudioFolder, children, made_up_audio
+from processes import dies
 
 from instrd.daemon.recording.child import Child
 from instrd.daemon.recording.messages import Heard, Missing, Opened, Said, Wanted
@@ -148,18 +149,7 @@ time.sleep(600)
         if frozen:
             os.kill(child, signal.SIGSTOP)
         daemon.kill()
-    deadline_s = time.monotonic() + DEADLINE_S
-    while is_alive(child) and time.monotonic() < deadline_s:
-        time.sleep(0.02)
-    assert not is_alive(child)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+    assert dies(child)
 
 
 def test_what_a_terminal_or_systemd_sends_to_all_leaves_the_end_to_the_daemon(

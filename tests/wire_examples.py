@@ -158,6 +158,8 @@ EXAMPLES: dict[str, AnyMessage] = {
             )
         },
         last_seq={"instrd/1/event/stage-left/piano/": 7},
+        unsent=12,
+        publisher_restarts=1,
     ),
     "bye": Bye(
         node="foh",

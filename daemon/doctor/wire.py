@@ -9,9 +9,10 @@ from instrd.clients.subscriber import Subscriber
 from instrd.daemon import ipc
 from instrd.daemon.config import KeyFiles
 from instrd.daemon.doctor.finding import Finding, wrong
+from instrd.daemon.endpoints import check_endpoint
 from instrd.daemon.errors import InUseError
 from instrd.daemon.exit_codes import ExitCode
-from instrd.daemon.publisher import Publisher, check_endpoint
+from instrd.daemon.publisher import Publisher
 from instrd.daemon.security import read_security
 
 NO_KEYS = KeyFiles()

@@ -7,10 +7,10 @@ from threading import Event
 import msgspec
 
 from instrd.daemon.errors import DeviceError, SourceError
+from instrd.daemon.pipe import Outlet
 from instrd.daemon.recording.devices import choose_device, restart_portaudio
 from instrd.daemon.recording.messages import Broken, Missing, Nothing, Opened, Wanted
 from instrd.daemon.recording.parent import keep_pipe, watch_parent
-from instrd.daemon.recording.pipe import Outlet
 from instrd.daemon.recording.recorder import Recorder
 
 PAUSES_S = (0.25, 0.5, 1.0)

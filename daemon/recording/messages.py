@@ -60,3 +60,5 @@ class Broken(msgspec.Struct, frozen=True, tag=True):
 
 
 Said: TypeAlias = Missing | Opened | Heard | Nothing | Broken
+
+decoder: msgspec.msgpack.Decoder[Said] = msgspec.msgpack.Decoder(Said)

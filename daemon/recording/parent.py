@@ -1,11 +1,10 @@
 """The daemon above this process: with it, this process ends."""
 
-import ctypes
 import os
-import signal
-import sys
 import threading
 import time
+
+from instrd.daemon.childprocess import end_with_parent
 
 FROM_PARENT = 0
 """Standard input: a pipe that the daemon never writes to, and that closes with it."""
@@ -13,17 +12,11 @@ TO_PARENT = 1
 """Standard output, as we find it."""
 CLOSE_S = 0.3
 """So long may closing the device take."""
-PR_SET_PDEATHSIG = 1
 
 
 def watch_parent() -> threading.Event:
     """Return what is set once the daemon lets go of us, or dies; soon after we end anyway."""
-    # The terminal and systemd signal all of us; it is the daemon that ends in order, and us.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    if sys.platform == "linux":
-        # A process that is frozen reads no pipe, but dies of this.
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     over = threading.Event()
     threading.Thread(target=_end_with_parent, args=(over,), name="parent", daemon=True).start()
     return over

@@ -13,9 +13,9 @@ from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.recording.child import Child
 from instrd.daemon.recording.messages import Heard, Missing, Opened, Said, Wanted
 from instrd.daemon.sampleclock import wall_us
+from instrd.daemon.silence import LOOK_S, Silence
 from instrd.daemon.sources import source
 from instrd.daemon.sources.flatness import FLAT_S, Flatness
-from instrd.daemon.sources.silence import LOOK_S, Silence
 from instrd.daemon.sources.source import Block, Item, Missed, Standing
 from instrd.daemon.sources.tempo import FASTEST, Tempo
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instrd.daemon.recording.messages import Heard, Missing, Nothing, Said
-from instrd.daemon.recording.pipe import LENGTH, LONGEST, Inlet, Outlet
+from instrd.daemon.pipe import LENGTH, LONGEST, Inlet, Outlet
+from instrd.daemon.recording.messages import Heard, Missing, Nothing, Said, decoder
 
 SOON_S = 0.01
 
@@ -25,7 +25,7 @@ def pipe() -> Iterator[tuple[int, int]]:
             assert descriptor == writing  # a test has closed it
 
 
-def received(inlet: Inlet) -> list[Said]:
+def received(inlet: Inlet[Said]) -> list[Said]:
     said = []
     while (one := inlet.receive(0.0)) is not None:
         said.append(one)
@@ -48,7 +48,7 @@ def test_bytes_cut_anywhere_give_the_same_messages(sizes: list[int], cuts: list[
     for one in sent:
         outlet.send(one)
     content = os.read(reading, 1 << 16)
-    inlet, got = Inlet(reading), []
+    inlet, got = Inlet(reading, decoder), []
     edges = sorted({0, *(cut for cut in cuts if cut < len(content)), len(content)})
     for first, end in pairwise(edges):
         os.write(writing, content[first:end])
@@ -61,7 +61,7 @@ def test_bytes_cut_anywhere_give_the_same_messages(sizes: list[int], cuts: list[
 
 def test_a_full_pipe_keeps_nobody_and_takes_only_whole_messages(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    outlet, inlet = Outlet(writing), Inlet(reading)
+    outlet, inlet = Outlet(writing), Inlet(reading, decoder)
     taken = [number for number in range(100) if outlet.send(heard(number, 3000))]
     assert len(taken) < 100
     got = received(inlet)
@@ -73,7 +73,7 @@ def test_a_full_pipe_keeps_nobody_and_takes_only_whole_messages(pipe: tuple[int,
 
 def test_a_message_that_its_writer_did_not_live_to_end_is_none(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    outlet, inlet = Outlet(writing), Inlet(reading)
+    outlet, inlet = Outlet(writing), Inlet(reading, decoder)
     outlet.send(Missing("gone", lasting=False))
     os.write(writing, LENGTH.pack(100) + b"half of")
     os.close(writing)
@@ -84,14 +84,14 @@ def test_a_message_that_its_writer_did_not_live_to_end_is_none(pipe: tuple[int, 
 
 
 def test_nothing_is_waited_for_longer_than_asked(pipe: tuple[int, int]) -> None:
-    inlet = Inlet(pipe[0])
+    inlet = Inlet(pipe[0], decoder)
     assert inlet.receive(SOON_S) is None
     inlet.close()
 
 
 def test_what_is_no_message_is_refused(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    inlet = Inlet(reading)
+    inlet = Inlet(reading, decoder)
     os.write(writing, LENGTH.pack(LONGEST + 1))
     with pytest.raises(ValueError, match="allowed up to"):
         inlet.receive(SOON_S)

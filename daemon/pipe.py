@@ -6,11 +6,11 @@ A frame is the length of what follows, four bytes, and a message in MessagePack.
 import os
 import selectors
 import struct
+from typing import Generic, TypeVar
 
 import msgspec
 
-from instrd.daemon.recording.messages import Said
-
+T = TypeVar("T")
 LENGTH = struct.Struct("<I")
 LONGEST = 1 << 20
 """Bytes; a longer frame is none of ours."""
@@ -25,19 +25,20 @@ class Outlet:
         self._descriptor = descriptor
         self._rest = b""
 
-    def send(self, said: Said) -> bool:
+    def send(self, message: msgspec.Struct) -> bool:
         """Write a message, and return whether there was room; what is begun will be ended.
 
         Raises BrokenPipeError where nobody can read any more.
         """
-        if not self._flush():
+        if not self.flush():
             return False
-        body = msgspec.msgpack.encode(said)
+        body = msgspec.msgpack.encode(message)
         self._rest = LENGTH.pack(len(body)) + body
-        self._flush()
+        self.flush()
         return True
 
-    def _flush(self) -> bool:
+    def flush(self) -> bool:
+        """Write what is begun, and return whether it is ended."""
         try:
             while self._rest:
                 self._rest = self._rest[os.write(self._descriptor, self._rest) :]
@@ -46,17 +47,17 @@ class Outlet:
         return True
 
 
-class Inlet:
+class Inlet(Generic[T]):
     """The reading end; the descriptor stays its owner's."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, decoder: msgspec.msgpack.Decoder[T]) -> None:
         self._descriptor = descriptor
         self._bytes = b""
-        self._decoder = msgspec.msgpack.Decoder(Said)
+        self._decoder = decoder
         self._readable = selectors.DefaultSelector()
         self._readable.register(descriptor, selectors.EVENT_READ)
 
-    def receive(self, timeout_s: float) -> Said | None:
+    def receive(self, timeout_s: float) -> T | None:
         """Return the next message, or None after `timeout_s` in which none was completed.
 
         Raises EOFError where the writer is no more, ValueError for what is no message.
@@ -68,8 +69,7 @@ class Inlet:
             if not more:
                 raise EOFError
             self._bytes += more
-        said: Said = self._decoder.decode(body)
-        return said
+        return self._decoder.decode(body)
 
     def close(self) -> None:
         """Let go of what `receive` needs."""

@@ -1,4 +1,4 @@
-"""For how long a microphone has said nothing, and brought no audio."""
+"""For how long a process beside us has said nothing, and brought no audio."""
 
 import time
 from collections.abc import Callable

@@ -1,0 +1,45 @@
+"""Processes that a test has started, directly or not; Linux only."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def publishing_of(pid: int) -> int:
+    """Return the publishing process of a process."""
+    (found,) = (child for child in _children(pid) if b"instrd.daemon.publishing" in _command(child))
+    return found
+
+
+def dies(pid: int, within_s: float = 30.0) -> bool:
+    """Return whether a process ends in time."""
+    deadline_s = time.monotonic() + within_s
+    while _is_alive(pid) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    return not _is_alive(pid)
+
+
+def memory_mib(pid: int) -> float:
+    """Return the resident memory of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+def _children(pid: int) -> Iterator[int]:
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        yield from map(int, listed.read_text().split())
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
