@@ -1,14 +1,25 @@
 """Processes that a test has started, directly or not; Linux only."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
+
+
+def children_of(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for one in listed for child in one.read_text().split()]
 
 
 def publishing_of(pid: int) -> int:
     """Return the publishing process of a process."""
-    (found,) = (child for child in _children(pid) if b"instrd.daemon.publishing" in _command(child))
+    (found,) = (
+        child for child in children_of(pid) if b"instrd.daemon.publishing" in _command(child)
+    )
     return found
+
+
+def recorders_of(pid: int) -> list[int]:
+    """Return the processes that record its microphones."""
+    return [child for child in children_of(pid) if b"instrd.daemon.recording" in _command(child)]
 
 
 def dies(pid: int, within_s: float = 30.0) -> bool:
@@ -23,11 +34,6 @@ def memory_mib(pid: int) -> float:
     """Return the resident memory of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
-
-
-def _children(pid: int) -> Iterator[int]:
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        yield from map(int, listed.read_text().split())
 
 
 def _command(pid: int) -> bytes:

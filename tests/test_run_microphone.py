@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from audio_folder import AudioFolder
+from processes import children_of, recorders_of
 from program import started
 
 from instrd.clients.protocol import AnyMessage, Bye, Frame, Gap, Heartbeat, Status
@@ -18,11 +19,6 @@ from instrd.daemon.exit_codes import ExitCode
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 DEADLINE_S = 60.0
 STOP_S = 2.0
-
-
-def children_of(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for one in listed for child in one.read_text().split()]
 
 
 def follow(subscriber: Subscriber, wanted: Callable[[AnyMessage], bool]) -> list[AnyMessage]:
@@ -76,8 +72,8 @@ def test_a_signal_ends_it_soon_and_in_order(
     with daemon, Subscriber(f"ipc://{tmp_path}/out") as subscriber:
         told = follow(subscriber, is_status("running"))
         if fault == "freeze":
-            for child in children_of(daemon.pid):
-                os.kill(child, signal.SIGSTOP)
+            (recorder,) = recorders_of(daemon.pid)
+            os.kill(recorder, signal.SIGSTOP)
         elif fault == "away":
             audio.set_devices("HDA")
             audio.set_fault("gone")
@@ -105,7 +101,7 @@ def test_a_signal_ends_it_soon_and_in_order_while_the_sound_system_does_not_answ
     source = ["--source", "mic:USB", "--no-dashboard"]
     daemon = started("run", "--config", settings, *source, extra=audio.env)
     deadline_s = time.monotonic() + DEADLINE_S
-    while not (recorders := children_of(daemon.pid)) and time.monotonic() < deadline_s:
+    while not (recorders := recorders_of(daemon.pid)) and time.monotonic() < deadline_s:
         time.sleep(0.01)
     daemon.send_signal(signal.SIGTERM)
     began_s = time.monotonic()
