@@ -79,8 +79,8 @@ class GateLevels(Section, frozen=True, forbid_unknown_fields=True):
 class DecisionTimes(Section, frozen=True, forbid_unknown_fields=True):
     """When a probability becomes an event."""
 
-    smoothing_s: Seconds = 0.1
-    min_on_s: Seconds = 0.1
+    smoothing_s: Seconds = 0.02
+    min_on_s: Seconds = 0.05
     min_off_s: Seconds = 0.3
     margin: Probability = 0.1
     mask: tuple[str, ...] = ()
