@@ -21,7 +21,7 @@ from instrd.daemon.sources.tempo import FASTEST, Tempo
 
 STALLED_S = 0.6
 """After so long without audio that is said."""
-STUCK_S = 1.5
+STUCK_S = 1.3
 """A process that records and says nothing for so long is frozen, or hangs in PortAudio."""
 GONE_S = 3.0
 """A device that gives nothing for so long has vanished; an idle virtual one sleeps up to 2 s."""
