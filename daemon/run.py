@@ -26,6 +26,7 @@ from instrd.daemon.config import Config, SourceChoice
 from instrd.daemon.control import ControlSocket
 from instrd.daemon.demo import demo_path, truth
 from instrd.daemon.errors import ConfigError
+from instrd.daemon.heap import share_heap
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher, random_run
 from instrd.daemon.recording.messages import Wanted
@@ -44,6 +45,7 @@ NOBODY_READS = "standard output was closed"
 def run(config: Config, *, config_path: Path | None, dashboard: bool, console: Console) -> int:
     """Follow the sources of the config until they end or a signal comes; return the exit code."""
     _refuse_two_pipes(config)
+    share_heap()
     supervisor = Supervisor(os.environ)
     tally, wish, run_name = Tally(), StopWish(), random_run()
     reload_wish = ReloadWish() if config_path else None
