@@ -134,7 +134,7 @@ class AudioFile:
         promised = int(self._file.frames)
         if not count:
             raise AudioFileError(self.path, "no audio in it")
-        if self._file.format == "OGG":
+        if self._file.subtype in {"VORBIS", "OPUS"}:
             return  # every page has been checked, and an encoder may jump in time between two
         slack = MP3_SLACK_FRAMES if self._file.format == "MP3" else 0
         if count + slack < promised < UNKNOWN_FRAMES:
