@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import numpy as np
 import soundfile
+from processes import family_of
 from tone_bundle import TONES_HZ, tone_bundle
 
 from instrd.clients.protocol import Account, Heartbeat
@@ -62,18 +63,10 @@ class Bar:
     holds: bool
 
 
-def processes(pid: int) -> list[Path]:
-    """Return the process and all that it has started."""
-    found = [Path(f"/proc/{pid}")]
-    for listed in found[0].glob("task/*/children"):
-        found += [one for child in listed.read_text().split() for one in processes(int(child))]
-    return found
-
-
 def look(pid: int, beat: Heartbeat) -> Sample:
     """Measure the daemon now."""
     cpu_s, pages, files, threads = 0.0, 0, 0, 0
-    for process in processes(pid):
+    for process in (Path(f"/proc/{one}") for one in family_of(pid)):
         fields = (process / "stat").read_text().rpartition(")")[2].split()
         cpu_s += (int(fields[11]) + int(fields[12])) / TICK
         threads += int(fields[17])

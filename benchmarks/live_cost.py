@@ -6,7 +6,7 @@
 YAMNet is served by LiteRT (pip install ai-edge-litert) in the plainest live loop: every 100 ms
 it judges its newest 0.975 s and publishes JSON by ZeroMQ, as instrd does. Both get the bundled
 recording at the real pace. Latency is from the moment the last sample of a hop is due to the
-moment its message has been handed to ZeroMQ.
+moment instrd has judged it, or YAMNet's loop has handed its message to ZeroMQ.
 """
 
 import argparse
@@ -18,8 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
 import numpy as np
 import zmq
+from processes import family_of
 
 from instrd.daemon.demo import demo_path
 
@@ -87,21 +90,15 @@ def measure(program: list[str], endpoint: str, seconds: float) -> dict[str, floa
     }
 
 
-def _family(pid: int) -> list[int]:
-    """Return a process and those that it has started: instrd publishes from one of its own."""
-    listed = Path(f"/proc/{pid}/task").glob("*/children")
-    return [pid, *(int(child) for one in listed for child in one.read_text().split())]
-
-
 def _cpu_s(pid: int) -> float:
-    """CPU time of a family so far; start-up is told apart by asking at the first result."""
-    stats = [Path(f"/proc/{one}/stat").read_text() for one in _family(pid)]
+    """CPU time so far, of what it has started too; start-up is told apart by a first look."""
+    stats = [Path(f"/proc/{one}/stat").read_text() for one in family_of(pid)]
     ticks = [stat.rpartition(")")[2].split()[11:13] for stat in stats]
     return sum(int(user) + int(system) for user, system in ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_rss_mb(pid: int) -> float:
-    statuses = [Path(f"/proc/{one}/status").read_text() for one in _family(pid)]
+    statuses = [Path(f"/proc/{one}/status").read_text() for one in family_of(pid)]
     lines = [line for status in statuses for line in status.splitlines()]
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from processes import children_of
 
 HERE = Path(__file__).parent / "fake_audio"
 RATE_HZ = 16_000
@@ -54,5 +55,4 @@ def made_up_audio(folder: Path) -> Iterator[AudioFolder]:
 
 def children() -> list[int]:
     """Return the processes that this one has started and that are not dead."""
-    listed = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return [int(pid) for one in listed for pid in one.read_text().split()]
+    return children_of(os.getpid())

@@ -5,8 +5,14 @@ from pathlib import Path
 
 
 def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started itself."""
     listed = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for one in listed for child in one.read_text().split()]
+
+
+def family_of(pid: int) -> list[int]:
+    """Return a process and all that it has started."""
+    return [pid, *(one for child in children_of(pid) for one in family_of(child))]
 
 
 def publishing_of(pid: int) -> int:
