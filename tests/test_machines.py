@@ -30,7 +30,10 @@ def test_the_shares_of_all_processes_are_the_batch() -> None:
 def test_alone_nothing_is_shared() -> None:
     place, net = Place(0, 1, torch.device("cpu")), torch.nn.Linear(2, 2)
     values = torch.tensor([1.0, 2.0])
-    assert place.spread(net) is net
+    net.weight.grad = torch.ones(2, 2)
+    place.add_gradients(net)
+    assert net.weight.grad.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert net.bias.grad is None
     assert place.total(values) is values
     assert place.as_led(values) is values
     place.wait()

@@ -76,14 +76,13 @@ def run_epochs(net: nn.Module, task: Task, watch: Watch) -> tuple[Epoch, ...]:
     loop = Loop(net, recipe)
     if checkpoint.is_file():
         loop.resume(checkpoint, task.place.device)
-    learner = task.place.spread(net)
     board = SummaryWriter(str(task.run / TENSORBOARD)) if task.place.leads else None
     first = len(loop.history)
     for number in watch(range(first, recipe.fit.epochs), recipe.name, recipe.fit.epochs - first):
         if _has_stalled(loop.history, recipe.fit.patience):
             break
         torch.manual_seed(recipe.seed * 1000 + number)
-        epoch = Epoch(*_train(learner, loop, task, number), *_validated(loop, task))
+        epoch = Epoch(*_train(loop, task, number), *_validated(loop, task))
         loop.history.append(epoch)
         if _is_best(loop.history):
             loop.best = {name: value.clone() for name, value in _kept(loop, recipe).items()}
@@ -99,10 +98,10 @@ def run_epochs(net: nn.Module, task: Task, watch: Watch) -> tuple[Epoch, ...]:
     return tuple(loop.history)
 
 
-def _train(learner: nn.Module, loop: Loop, task: Task, number: int) -> tuple[float, float]:
+def _train(loop: Loop, task: Task, number: int) -> tuple[float, float]:
     """Pass once over the clips; return mean loss and accuracy over all processes."""
     recipe, windows, place = task.recipe, task.windows, task.place
-    learner.train()
+    loop.net.train()
     totals = torch.zeros(3, device=place.device)
     batches = list(_batches(windows.epoch(number), recipe.fit.batch, place.processes))
     half = place.device.type == "cuda" or recipe.fit.bfloat16
@@ -114,12 +113,13 @@ def _train(learner: nn.Module, loop: Loop, task: Task, number: int) -> tuple[flo
         frames, labels = windows.training_batch(batch[place.share(len(batch))], number)
         inputs, truth = (torch.from_numpy(a).to(place.device) for a in (frames, labels))
         with torch.autocast(place.device.type, torch.bfloat16, enabled=half):
-            logits = learner(inputs)
+            logits = loop.net(inputs)
         loss = cross_entropy(logits.float(), truth, label_smoothing=recipe.fit.label_smoothing)
         loop.optimiser.zero_grad(set_to_none=True)
-        # The mean over processes of these is the mean over the batch, however it is shared out.
-        (loss * (len(truth) * place.processes / len(batch))).backward()
-        nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
+        # The sum over processes of these is the mean over the batch, however it is shared out.
+        (loss * (len(truth) / len(batch))).backward()
+        place.add_gradients(loop.net)
+        nn.utils.clip_grad_norm_(loop.net.parameters(), 5.0)
         loop.optimiser.step()
         if recipe.fit.average:
             loop.average.follow(loop.net, number * len(batches) + step + 1)

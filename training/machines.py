@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,19 @@ class Place:
         """Return this process's part of a batch of `count`; all parts together are the batch."""
         return slice(self.rank, count, self.processes)
 
-    def spread(self, net: nn.Module) -> nn.Module:
-        """Return the net with gradients averaged over all processes."""
+    def add_gradients(self, net: nn.Module) -> None:
+        """Put the sum over all processes in the place of the net's gradients.
+
+        DistributedDataParallel would do that while it goes back, but keeps its process group alive
+        to the end of the interpreter, where gloo's threads now and then abort the process.
+        """
         if self.processes == 1:
-            return net
-        return DistributedDataParallel(net)
+            return
+        own = [p.grad for p in net.parameters() if p.grad is not None]
+        together = self.total(torch.cat([gradient.reshape(-1) for gradient in own]))
+        parts = together.split([gradient.numel() for gradient in own])
+        for gradient, part in zip(own, parts, strict=True):
+            gradient.copy_(part.view(gradient.shape))
 
     def total(self, values: Tensor) -> Tensor:
         """Return the sum of the tensor over all processes."""
