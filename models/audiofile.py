@@ -39,6 +39,10 @@ MOST_TAGS = 16
 UNKNOWN_FRAMES = 2**62
 MP3_SLACK_FRAMES = 1152
 """One block: some encoders count the one that holds the length."""
+MP3_LENGTH_MARKS: Final = (b"Xing", b"Info", b"VBRI")
+"""One of them stands in the first block of an mp3 that tells its length."""
+MP3_LENGTH_WITHIN = 48
+"""Bytes of the first block; its side information comes before the mark."""
 
 
 class AudioFile:
@@ -113,6 +117,7 @@ class AudioFile:
                 allowed = "wav, w64, aiff, flac, ogg and mp3"
                 reason = f"not readable as audio: begins with {start!r}, allowed are {allowed}"
                 raise AudioFileError(self.path, reason)
+            self._tells_length = not is_mp3 or mp3_tells_length(self._bytes)
             if lacking := missing_bytes(self._bytes):
                 raise AudioFileError(self.path, f"cut off: lacks {lacking} bytes of its sound")
         if start == oggpages.PAGE and (damage := oggpages.damage(self._bytes)):
@@ -136,6 +141,8 @@ class AudioFile:
             raise AudioFileError(self.path, "no audio in it")
         if self._file.subtype in {"VORBIS", "OPUS"}:
             return  # every page has been checked, and an encoder may jump in time between two
+        if not self._tells_length:
+            return  # what is promised is guessed from the bytes and the rate of the first block
         slack = MP3_SLACK_FRAMES if self._file.format == "MP3" else 0
         if count + slack < promised < UNKNOWN_FRAMES:
             raise AudioFileError(
@@ -159,6 +166,20 @@ def first_bytes(file: TimedFile) -> bytes:
 
     Behind a tag there may be zeros, which decoders of mp3 pass over.
     """
+    place, head = _behind_tags(file)
+    return b"\xff\xff" if place and head.startswith(b"\0") else head[:4]
+
+
+def mp3_tells_length(file: TimedFile) -> bool:
+    """Say whether the first block of an mp3 counts the others."""
+    place, _ = _behind_tags(file)
+    file.seek(place)
+    block = file.read(MP3_LENGTH_WITHIN)
+    return any(mark in block for mark in MP3_LENGTH_MARKS)
+
+
+def _behind_tags(file: TimedFile) -> tuple[int, bytes]:
+    """Return where what comes behind the ID3 tags begins, and its first ten bytes."""
     place = 0
     for _ in range(MOST_TAGS):
         file.seek(place)
@@ -168,7 +189,7 @@ def first_bytes(file: TimedFile) -> bytes:
         place += 10 + sum(
             (byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
         )
-    return b"\xff\xff" if place and head.startswith(b"\0") else head[:4]
+    return place, head
 
 
 def are_sound(samples: Floats) -> bool:
