@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from small_run import small_bank, small_recipe
 
-from instrd.training.audible import judge
+from instrd.training.audible import judge, prominence
 from instrd.training.errors import TrainingError
 from instrd.training.mixtures import Mixer
 
@@ -58,9 +58,41 @@ def test_a_silent_stem_is_absent() -> None:
     assert weights.all()
 
 
-def test_without_stems_nothing_is_judged() -> None:
-    targets, weights = judge(None, MIXING)
-    assert targets.shape == weights.shape == (FRAMES, 0)
+def test_alone_a_stem_is_wanted_wholly_however_quiet_it_is() -> None:
+    levels = np.stack([blink(0, 40), blink(0, 100, -20.0)], axis=1)
+    shares = prominence(levels, 0.5)
+    assert shares[60:, 1] == pytest.approx(1.0, abs=1e-3)
+    assert shares[:20, 0] == pytest.approx(1.0, abs=1e-2)
+    assert shares[:20, 1] == pytest.approx(1.0 - 0.5 * 20.0 / 25.0, abs=1e-2)
+
+
+def test_of_two_as_loud_neither_is_preferred_and_the_louder_of_two_is() -> None:
+    even = prominence(np.stack([blink(0, 100), blink(0, 100)], axis=1), 0.5)
+    assert np.ptp(even) == 0.0
+    uneven = prominence(np.stack([blink(0, 100), blink(0, 100, -6.0)], axis=1), 0.5)
+    assert (uneven[:, 0] > even[0, 0]).all()
+    assert (uneven[:, 1] < even[0, 0]).all()
+
+
+def test_nobody_is_less_wanted_than_the_least() -> None:
+    shares = prominence(np.stack([blink(0, 100), blink(0, 0)], axis=1), 0.5)
+    assert shares.min() == 0.5
+
+
+@pytest.mark.parametrize("quiet_target", [0.5, 1.0])
+def test_mixtures_want_the_quiet_less_by_what_their_recipe_says(
+    quiet_target: float, tmp_path: Path
+) -> None:
+    recipe = small_recipe()
+    mixing = msgspec.structs.replace(
+        recipe.mixing, stems_odds=(0.0, 0.0, 1.0), quiet_target=quiet_target
+    )
+    changed = msgspec.structs.replace(recipe, mixing=mixing)
+    mixer = Mixer(changed, small_bank(tmp_path / "stems"), "train")
+    ((_, targets, _),) = mixer.batches(0, 1, count=16)
+    wanted = targets[targets > 0.0]
+    assert quiet_target <= wanted.min() <= (0.95 if quiet_target < 1.0 else 1.0)
+    assert wanted.max() <= 1.0
 
 
 def test_a_batch_of_a_step_is_always_the_same_and_no_two_steps_are_alike(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Iterator[J
         with torch.inference_mode():
             judged, _ = net(torch.from_numpy(frames), net.initial_state(len(frames)))
         logits.append(judged.flatten(0, 1).double().numpy())
-        targets.append(target.reshape(-1, target.shape[-1]))
+        targets.append(target.reshape(-1, target.shape[-1]) > 0.0)
         weights.append(weight.reshape(-1, weight.shape[-1]))
     whole = [np.concatenate(parts).astype(np.float64) for parts in (logits, targets, weights)]
     for column in range(len(recipe.labels)):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from instrd.models.frontend import FrontEnd
 from instrd.models.mel import hz_to_mel, mel_to_hz
-from instrd.training.audible import judge, loudness
+from instrd.training.audible import judge, loudness, prominence
 from instrd.training.frame_effects import (
     FLOOR_DB,
     decibels,
@@ -48,7 +48,7 @@ class Segment(NamedTuple):
     frames: Floats
     """(T, bands) in dB."""
     targets: Floats
-    """(T, labels): 1 where a label sounds, else 0."""
+    """(T, labels): up to 1 where a label sounds, less where others drown it; else 0."""
     weights: Floats
     """(T, labels): 1 where that is judged, else 0."""
 
@@ -87,12 +87,14 @@ class Mixer:
             for label, gain in zip(chosen, gains_db, strict=True)
         ]
         levels = np.stack([stem[:, -1] for stem in stems], axis=1) if stems else None
-        judged = judge(levels, mixing)
         frames = self._through_air([stem[:, :-1] for stem in stems], levels, rng)
         shape = (mixing.segment_frames, len(labels))
         targets, weights = np.zeros(shape, np.float32), np.ones(shape, np.float32)
-        columns = [labels.index(label) for label in chosen]
-        targets[:, columns], weights[:, columns] = judged
+        if levels is not None:
+            columns = [labels.index(label) for label in chosen]
+            sounding, judged = judge(levels, mixing)
+            targets[:, columns] = sounding * prominence(levels, mixing.quiet_target)
+            weights[:, columns] = judged
         return Segment(frames, targets, weights)
 
     def _stem(self, label: str, rng: np.random.Generator) -> Floats:

@@ -54,6 +54,8 @@ class Mixing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a stem counts as sounding after its last loud frame."""
     onset_frames: Count
     """Frames of an onset that are not judged."""
+    quiet_target: Probability = 1.0
+    """What is wanted of a label that can only just be heard below others; alone it is 1."""
 
 
 Part = Literal["train", "calibrate", "held_out"]
