@@ -2,7 +2,7 @@
 
 TOLERATED_S = 0.1
 """A device may be this late and yet lose nothing."""
-SETTLED_S = 0.5
+SETTLED_S = 0.4
 """What is still missing after so long without more of a backlog will not come."""
 LOOK_BLOCKS = 2
 """Between two looks no more time counts: a machine too busy to let us read is no loss yet."""

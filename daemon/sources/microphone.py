@@ -19,7 +19,7 @@ from instrd.daemon.sources.flatness import FLAT_S, Flatness
 from instrd.daemon.sources.source import Block, Item, Missed, Standing
 from instrd.daemon.sources.tempo import FASTEST, Tempo
 
-STALLED_S = 0.6
+STALLED_S = 0.4
 """After so long without audio that is said."""
 STUCK_S = 1.3
 """A process that records and says nothing for so long is frozen, or hangs in PortAudio."""
