@@ -7,8 +7,10 @@ import torch
 from small_run import AUDIOSET, small_music, small_recipe
 
 from instrd.training.errors import TrainingError
+from instrd.training.excerpts import read_excerpts
 from instrd.training.lessons import Lessons
 from instrd.training.opinions import Opinions
+from instrd.training.recipe import Recipe
 from instrd.training.student import taught_loss
 
 LABELS = ("guitar", "piano", "other")
@@ -20,6 +22,10 @@ def said(**probabilities: float) -> np.ndarray:
     for tag, p in probabilities.items():
         found[AUDIOSET.index(tag.replace("_", " "))] = p
     return found
+
+
+def lessons_of(recipe: Recipe, music: Path) -> Lessons:
+    return Lessons(recipe, read_excerpts(music, recipe.mixing.segment_frames))
 
 
 def test_what_the_teacher_hears_for_certain_is_wanted_and_the_rest_is_not_judged() -> None:
@@ -51,7 +57,7 @@ def test_a_lesson_has_the_frames_of_its_window_and_the_teachers_probabilities(
     tmp_path: Path,
 ) -> None:
     recipe = small_recipe()
-    lessons = Lessons(recipe, small_music(tmp_path / "music", loudest="Flute"))
+    lessons = lessons_of(recipe, small_music(tmp_path / "music", loudest="Flute"))
     frames, tags, targets, weights = lessons.batch(3, count=4)
     assert frames.shape == (4, recipe.mixing.segment_frames, recipe.front_end.width)
     assert frames.min() >= -100.0
@@ -62,13 +68,13 @@ def test_a_lesson_has_the_frames_of_its_window_and_the_teachers_probabilities(
 
 def test_of_a_labelled_recording_the_teacher_tells_its_tags_alone(tmp_path: Path) -> None:
     music = small_music(tmp_path / "music", loudest="Flute", labelled=True)
-    _, tags, _, weights = Lessons(small_recipe(), music).batch(3, count=4)
+    _, tags, _, weights = lessons_of(small_recipe(), music).batch(3, count=4)
     assert tags[:, AUDIOSET.index("Flute")] == pytest.approx(0.982, abs=1e-3)
     assert not weights.any()
 
 
 def test_the_lessons_of_a_step_are_always_the_same(tmp_path: Path) -> None:
-    lessons = Lessons(small_recipe(), small_music(tmp_path / "music"))
+    lessons = lessons_of(small_recipe(), small_music(tmp_path / "music"))
     first, again, other = (lessons.batch(step, count=2).frames for step in (5, 5, 6))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -78,7 +84,7 @@ def test_segments_longer_than_what_the_teacher_heard_are_refused(tmp_path: Path)
     recipe = small_recipe()
     mixing = msgspec.structs.replace(recipe.mixing, segment_frames=201)
     with pytest.raises(TrainingError, match="got 201"):
-        Lessons(msgspec.structs.replace(recipe, mixing=mixing), small_music(tmp_path / "music"))
+        lessons_of(msgspec.structs.replace(recipe, mixing=mixing), small_music(tmp_path / "music"))
 
 
 def test_a_label_that_sounds_in_a_part_of_the_window_is_as_good_as_one_throughout() -> None:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from instrd.models.nets.causal_net import CausalNet
+from instrd.training.excerpts import read_excerpts
 from instrd.training.lessons import Lessons
 from instrd.training.mixtures import Mixer
 from instrd.training.recipe import Part, Recipe
@@ -104,7 +105,7 @@ def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Iterator[J
 
 def _unmusical(net: CausalNet, recipe: Recipe, music: Path) -> Doubles:
     """Return the logits of all frames of windows without music, (n, labels)."""
-    lessons = Lessons(recipe, music)
+    lessons = Lessons(recipe, read_excerpts(music, recipe.mixing.segment_frames))
     heard = []
     for step in range(_LESSONS):
         frames, _, targets, weights = lessons.batch(step, count=_SEGMENTS)

@@ -1,15 +1,13 @@
 """Windows of music whose instruments nobody wrote down, with a teacher's opinion of each."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.training.errors import TrainingError
+from instrd.training.excerpts import Excerpts
 from instrd.training.frame_effects import FLOOR_DB, decibels, in_a_room, masked, noise, power
 from instrd.training.mixtures import MASK_TIME_SHARE, band_centres_hz
-from instrd.training.music import STEP_FRAMES, WINDOW_FRAMES, read_music, read_tags
 from instrd.training.opinions import Opinions
 from instrd.training.recipe import Recipe
 from instrd.training.rooms import equaliser
@@ -17,7 +15,6 @@ from instrd.training.rooms import equaliser
 Floats = NDArray[np.float32]
 
 _SALT = 7  # other draws than those of the mixtures of the same step
-_LEAST_DB = -75.0  # a window whose loudest band is lower than this teaches nothing
 
 
 class Taught(NamedTuple):
@@ -36,38 +33,24 @@ class Taught(NamedTuple):
 class Lessons:
     """Draws windows; the k-th batch of a seed is always the same."""
 
-    def __init__(self, recipe: Recipe, music: Path) -> None:
-        if (length := recipe.mixing.segment_frames) > WINDOW_FRAMES:
-            reason = f"got {length}, allowed {WINDOW_FRAMES}: what a teacher hears at once"
-            raise TrainingError("segment_frames", reason)
-        self._recipe = recipe
-        self._music = [track for track in read_music(music) if len(track.logits)]
-        self._opinions = Opinions(read_tags(music), recipe.labels)
-        lengths = np.sqrt([len(track.logits) for track in self._music])
-        self._odds = lengths / lengths.sum()
+    def __init__(self, recipe: Recipe, excerpts: Excerpts) -> None:
+        self._seed = recipe.seed
+        self._excerpts = excerpts
+        self._opinions = Opinions(excerpts.tags, recipe.labels)
         self._centres_hz = band_centres_hz(recipe.front_end)
         self._hop_s = recipe.front_end.hop / recipe.front_end.rate_hz
 
     def batch(self, step: int, *, count: int) -> Taught:
         """Return the batch of a step, `count` windows."""
-        rng = np.random.default_rng([self._recipe.seed, _SALT, step])
+        rng = np.random.default_rng([self._seed, _SALT, step])
         windows = zip(*(self.window(rng) for _ in range(count)), strict=True)
         return Taught(*(np.stack(arrays) for arrays in windows))
 
     def window(self, rng: np.random.Generator) -> Taught:
         """Return one window, heard in some other way than the teacher heard it."""
-        while True:
-            track = self._music[int(rng.choice(len(self._music), p=self._odds))]
-            place = int(rng.integers(len(track.logits)))
-            start = place * STEP_FRAMES
-            frames = track.frames[start : start + self._recipe.mixing.segment_frames]
-            heard = frames.astype(np.float32)
-            if float(heard.max()) > _LEAST_DB:
-                break
-        logits = track.logits[place].astype(np.float32)
-        tags = 1.0 / (1.0 + np.exp(-logits))
+        heard, tags, labelled = self._excerpts.draw(rng)
         targets, weights = self._opinions.of(tags)
-        if track.labelled:  # the mixtures tell that of it, and without doubt
+        if labelled:  # the mixtures tell that of it, and without doubt
             weights = np.zeros_like(weights)
         return Taught(self._elsewhere(heard, rng), tags, targets, weights)
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import IterableDataset
 
+from instrd.training.accompaniment import Accompaniment
+from instrd.training.excerpts import Excerpts, read_excerpts
 from instrd.training.lessons import Lessons, Taught
 from instrd.training.mixtures import Mixer, Segment
 from instrd.training.recipe import Recipe
@@ -39,10 +41,17 @@ class Steps(IterableDataset[Step]):
     def __iter__(self) -> Iterator[Step]:
         torch.set_num_threads(1)
         fit = self._recipe.fit
-        mixer = Mixer(self._recipe, self._data.bank, *fit.parts)
-        music = self._data.music
-        lessons = Lessons(self._recipe, music) if music and fit.lessons else None
+        excerpts = self._excerpts()
+        lessons = Lessons(self._recipe, excerpts) if excerpts and fit.lessons else None
+        unknown = excerpts.unlabelled() if excerpts else None
+        behind = Accompaniment(unknown, self._recipe.labels) if unknown else None
+        mixer = Mixer(self._recipe, self._data.bank, *fit.parts, accompaniment=behind)
         batches = mixer.batches(self._first, fit.steps, count=fit.batch)
         for step, mixtures in enumerate(batches, self._first):
             taught = lessons.batch(step, count=fit.lessons) if lessons else None
             yield Step(mixtures, taught)
+
+    def _excerpts(self) -> Excerpts | None:
+        if self._data.music is None:
+            return None
+        return read_excerpts(self._data.music, self._recipe.mixing.segment_frames)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from instrd.models.frontend import FrontEnd
 from instrd.models.mel import hz_to_mel, mel_to_hz
+from instrd.training.accompaniment import Accompaniment, Behind
 from instrd.training.audible import judge, loudness, prominence
 from instrd.training.frame_effects import (
     FLOOR_DB,
@@ -56,8 +57,11 @@ class Segment(NamedTuple):
 class Mixer:
     """Mixes segments; batch k of a seed is always the same."""
 
-    def __init__(self, recipe: Recipe, bank: Path, *parts: Part) -> None:
+    def __init__(
+        self, recipe: Recipe, bank: Path, *parts: Part, accompaniment: Accompaniment | None = None
+    ) -> None:
         self._recipe = recipe
+        self._accompaniment = accompaniment
         self._length = recipe.mixing.segment_frames
         self._tracks: dict[str, list[NDArray[np.float16]]] = {label: [] for label in recipe.labels}
         for track, rows in read_bank(bank, *parts):
@@ -86,16 +90,31 @@ class Mixer:
             self._stem(label, rng) + np.float32(gain)
             for label, gain in zip(chosen, gains_db, strict=True)
         ]
+        behind = self._behind(stems, rng)
+        if behind is not None:
+            stems.append(behind.rows)
         levels = np.stack([stem[:, -1] for stem in stems], axis=1) if stems else None
         frames = self._through_air([stem[:, :-1] for stem in stems], levels, rng)
         shape = (mixing.segment_frames, len(labels))
         targets, weights = np.zeros(shape, np.float32), np.ones(shape, np.float32)
         if levels is not None:
             columns = [labels.index(label) for label in chosen]
-            sounding, judged = judge(levels, mixing)
-            targets[:, columns] = sounding * prominence(levels, mixing.quiet_target)
+            sounding, judged = (values[:, :count] for values in judge(levels, mixing))
+            targets[:, columns] = sounding * prominence(levels, mixing.quiet_target)[:, :count]
             weights[:, columns] = judged
+        if behind is not None:
+            weights *= np.maximum(targets > 0.0, behind.absent)
         return Segment(frames, targets, weights)
+
+    def _behind(self, stems: list[Floats], rng: np.random.Generator) -> Behind | None:
+        """Return what plays behind the stems, if anything does."""
+        if self._accompaniment is None or not stems:
+            return None
+        if rng.random() >= self._recipe.mixing.accompanied:
+            return None
+        if float(loudness(stems[0][:, -1:])[0]) < _SILENT_DBFS:
+            return None
+        return self._accompaniment.behind(stems[0], rng)
 
     def _stem(self, label: str, rng: np.random.Generator) -> Floats:
         """Cut rows (T, bands + 1), their loud frames at 0 dB; often they start or end within."""

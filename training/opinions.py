@@ -14,6 +14,8 @@ Floats = NDArray[np.float32]
 
 SURE = 0.5
 NONE = 0.05
+NOWHERE = 0.01
+"""Less than this of a label is none, in music too: there a bass may go by with 0.05."""
 BACKGROUND = "other"
 MUSIC = "Music"
 SPEECH, VOICE = "Speech", "voice"
@@ -70,3 +72,15 @@ class Opinions:
             weights = np.array([not (spoken and label == VOICE) for label in self._labels])
             return targets.astype(np.float32), weights.astype(np.float32)
         return sure.astype(np.float32), sure.astype(np.float32)
+
+    def absent(self, probabilities: Floats) -> Floats:
+        """Map probabilities (tags,) to 1 where a label is surely not heard, else 0; (labels,).
+
+        Of a label without tags, as the background is, nothing is sure.
+        """
+        heard = [probabilities[columns].max(initial=0.0) for columns in self._columns]
+        known = np.array([bool(columns) for columns in self._columns])
+        spoken = probabilities[self._speech] >= NONE
+        doubtful = np.array([spoken and label == VOICE for label in self._labels])
+        absent: Floats = (known & (np.array(heard) < NOWHERE) & ~doubtful).astype(np.float32)
+        return absent

@@ -54,6 +54,8 @@ class Mixing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a stem counts as sounding after its last loud frame."""
     onset_frames: Count
     """Frames of an onset that are not judged."""
+    accompanied: Probability = 0.0
+    """Share of the segments with stems that have music behind them, where a teacher heard some."""
     quiet_target: Probability = 1.0
     """What is wanted of a label that can only just be heard below others; alone it is 1."""
 

@@ -1,0 +1,63 @@
+"""Excerpts of recordings that a teacher has heard, drawn at random."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instrd.training.errors import TrainingError
+from instrd.training.music import STEP_FRAMES, WINDOW_FRAMES, Music, read_music, read_tags
+
+Floats = NDArray[np.float32]
+
+_LEAST_DB = -75.0  # an excerpt whose loudest band is lower than this teaches nothing
+
+
+class Excerpt(NamedTuple):
+    """What sounds for some seconds, and what the teacher says of them."""
+
+    frames: Floats
+    """(T, bands) in dB."""
+    tags: Floats
+    """(tags,): the teacher's probabilities."""
+    labelled: bool
+    """Whether somebody knows better than the teacher what it is."""
+
+
+class Excerpts:
+    """Draws excerpts of `frames` frames, of long recordings more, by the square root."""
+
+    def __init__(self, recordings: Sequence[Music], tags: tuple[str, ...], frames: int) -> None:
+        if frames > WINDOW_FRAMES:
+            reason = f"got {frames}, allowed {WINDOW_FRAMES}: what a teacher hears at once"
+            raise TrainingError("segment_frames", reason)
+        self.tags = tags
+        """The names of the teacher's tags."""
+        self._recordings = [one for one in recordings if len(one.logits)]
+        self._frames = frames
+        lengths = np.sqrt([len(one.logits) for one in self._recordings])
+        self._odds = lengths / lengths.sum()
+
+    def unlabelled(self) -> "Excerpts | None":
+        """Return those of recordings that only the teacher knows; None if there are none."""
+        unknown = [one for one in self._recordings if not one.labelled]
+        return Excerpts(unknown, self.tags, self._frames) if unknown else None
+
+    def draw(self, rng: np.random.Generator) -> Excerpt:
+        """Return an excerpt in which something sounds."""
+        while True:
+            recording = self._recordings[int(rng.choice(len(self._recordings), p=self._odds))]
+            place = int(rng.integers(len(recording.logits)))
+            start = place * STEP_FRAMES
+            frames = recording.frames[start : start + self._frames].astype(np.float32)
+            if float(frames.max()) > _LEAST_DB:
+                break
+        tags = 1.0 / (1.0 + np.exp(-recording.logits[place].astype(np.float32)))
+        return Excerpt(frames, tags, recording.labelled)
+
+
+def read_excerpts(music: Path, frames: int) -> Excerpts:
+    """Return the excerpts of a bank; raises `TrainingError`."""
+    return Excerpts(read_music(music), read_tags(music), frames)
