@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 from instrd.clients.control import default_endpoint
 from instrd.clients.dashboard import watch
@@ -52,6 +53,8 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
     with ExitStack() as opened:
         # From the first moment on: a source may take long to open.
         opened.enter_context(obey_signals(wish, reload_wish))
+        # A hop's matrices are small: threads wait for each other longer than they multiply.
+        opened.enter_context(threadpool_limits(1, user_api="blas"))
         hearing = Hearing(config, run_name)
         publisher = opened.enter_context(
             Publisher(

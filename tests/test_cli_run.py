@@ -3,13 +3,16 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from program import call, started
 from sounds import two_tones
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from instrd.clients.protocol import Bye, Event, Frame, State
 from instrd.clients.subscriber import Subscriber
+from instrd.daemon.service import Service
 
 
 def test_run_prints_what_it_hears_and_ends_with_the_file(
@@ -20,6 +23,26 @@ def test_run_prints_what_it_hears_and_ends_with_the_file(
     assert "low " in shown
     assert "high " in shown
     assert "bye: all sources ended" in shown
+
+
+def test_a_hops_matrices_are_multiplied_on_one_thread(
+    settings: Path, two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, seen = Service.run, []
+
+    def looked_at(service: Service, *chosen: Any) -> int:
+        seen.extend(blas_threads())
+        return run(service, *chosen)
+
+    monkeypatch.setattr(Service, "run", looked_at)
+    with threadpool_limits(2, user_api="blas"):
+        assert call("--config", settings, "--source", two, "--pace", "fast", "--no-dashboard") == 0
+        assert set(blas_threads()) == {2}
+    assert set(seen) == {1}
+
+
+def blas_threads() -> list[int]:
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
 
 
 def test_a_signal_ends_the_daemon_with_exit_code_0_and_a_bye(
