@@ -22,6 +22,7 @@ from instrd.daemon.endpoints import check_endpoint
 from instrd.daemon.errors import ConfigError, InstrdError, exit_code_of
 from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.hearing import Hearing, model_folders
+from instrd.daemon.printing import FULL, discard_output
 from instrd.daemon.recording.devices import list_devices
 from instrd.daemon.run import run as run_daemon
 from instrd.daemon.security import read_security
@@ -209,6 +210,12 @@ def main(arguments: list[str] | None = None) -> None:
     except ON_PURPOSE as error:
         print(f"instrd: {error}", file=sys.stderr)
         sys.exit(exit_code_of(error))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        discard_output()
+        print(f"instrd: nothing more can be written: {error}", file=sys.stderr)
+        sys.exit(ExitCode.FAILED)
 
 
 def _with_model(config: Config, name: str | None, device: str | None) -> Config:

@@ -5,10 +5,9 @@ import logging
 import os
 import platform
 import re
-import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from instrd.daemon.demo import demo_path, truth
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.heap import share_heap
 from instrd.daemon.hearing import Hearing
+from instrd.daemon.printing import Printing
 from instrd.daemon.publisher import Publisher, random_run
 from instrd.daemon.recording.messages import Wanted
 from instrd.daemon.security import read_security
@@ -40,7 +40,6 @@ from instrd.daemon.tally import Tally
 
 log = logging.getLogger(__name__)
 DASHBOARD_STOP_S = 2.0
-NOBODY_READS = "standard output was closed"
 
 
 def run(config: Config, *, config_path: Path | None, dashboard: bool, console: Console) -> int:
@@ -75,7 +74,14 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
                 "no dashboard without a plain endpoint: publish on tcp://127.0.0.1:PORT too"
             )
             dashboard = False
-        say = tally.take if dashboard else _also_print(tally, wish)
+        printing = Printing(wish)
+        opened.callback(printing.close)
+
+        def say(message: AnyMessage) -> None:
+            tally.take(message)
+            if not dashboard and (text := line_of(message)):
+                printing.line(text)
+
         if dashboard:
             opened.enter_context(_drawing(publisher.plain_endpoints[0], console))
         service = Service(hearing, publisher, control, say, wish, supervisor=supervisor)
@@ -145,24 +151,6 @@ def _open_control(config: Config, opened: ExitStack) -> ControlSocket | None:
     if config.daemon.control == "none":
         return None
     return opened.enter_context(ControlSocket(config.daemon.control or default_endpoint()))
-
-
-def _also_print(tally: Tally, wish: StopWish) -> Callable[[AnyMessage], None]:
-    """Return what tallies messages and prints those worth a line, as long as somebody reads."""
-
-    def take(message: AnyMessage) -> None:
-        tally.take(message)
-        text = line_of(message)
-        if text is None or wish.reason == NOBODY_READS:
-            return
-        try:
-            print(text, flush=True)
-        except BrokenPipeError:
-            # The end of a pipeline such as `| head` ends us in order, not in the middle.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            wish.ask(NOBODY_READS)
-
-    return take
 
 
 @contextmanager
