@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import re
+import signal
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -87,7 +88,7 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
         service = Service(hearing, publisher, control, say, wish, supervisor=supervisor)
         exit_code = service.run(sources, commands_of(service, config_path), reload_wish)
     is_demo = any(chosen.is_demo for chosen in sources.values())
-    if is_demo or dashboard:
+    if (is_demo or dashboard) and wish.reason != signal.SIGHUP.name:  # its terminal is gone
         tally.show(console, _playing_s() if is_demo else None)
     return exit_code
 

@@ -1,5 +1,10 @@
-"""Signals as wishes, while a context lasts: SIGINT and SIGTERM to stop, SIGHUP to reload."""
+"""Signals as wishes, while a context lasts: SIGINT and SIGTERM to stop, SIGHUP to reload.
 
+SIGHUP means two things: somebody sends it to have the settings read again, and the kernel sends it
+to a program whose terminal has been closed, which is to stop.
+"""
+
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,23 +49,34 @@ class ReloadWish:
 def obey_signals(stop: StopWish, reload: ReloadWish | None = None) -> Iterator[None]:
     """Turn signals into the wishes; restore the former handlers at the end.
 
-    A second signal to stop while the first is being obeyed acts as it would have before, and so
-    does SIGHUP where nothing can be reloaded.
+    A second signal to stop while the first is being obeyed acts as it would have before. SIGHUP
+    stops, too, where nothing can be reloaded, unless it is ignored (nohup).
     """
-    heeded = STOPPING if reload is None else (*STOPPING, signal.SIGHUP)
-    former = {number: signal.getsignal(number) for number in heeded}
+    in_terminal = has_terminal()
+    former = {number: signal.getsignal(number) for number in (*STOPPING, signal.SIGHUP)}
+    if reload is None and former[signal.SIGHUP] == signal.SIG_IGN:
+        del former[signal.SIGHUP]
 
     def obey(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGHUP and reload is not None:
+        if number == signal.SIGHUP and reload is not None and has_terminal() == in_terminal:
             reload.ask()
             return
         stop.ask(signal.Signals(number).name)
         signal.signal(number, former[signal.Signals(number)])
 
-    for number in heeded:
+    for number in former:
         signal.signal(number, obey)
     try:
         yield
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def has_terminal() -> bool:
+    """Say whether the process has a terminal that can send it signals."""
+    try:
+        os.close(os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True

@@ -1,5 +1,18 @@
+import os
+import select
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
 
+import pytest
+
+from instrd.clients.protocol import AnyMessage, Bye, State
+from instrd.clients.subscriber import Subscriber
 from instrd.daemon.signals import ReloadWish, StopWish, obey_signals
 
 
@@ -16,10 +29,79 @@ def test_a_hangup_is_a_wish_to_reload_as_often_as_it_comes() -> None:
     assert signal.getsignal(signal.SIGHUP) is former
 
 
-def test_a_hangup_is_left_alone_where_nothing_can_be_reloaded() -> None:
-    former = signal.getsignal(signal.SIGHUP)
-    with obey_signals(StopWish()):
-        assert signal.getsignal(signal.SIGHUP) is former
+def test_a_hangup_is_a_wish_to_stop_where_nothing_can_be_reloaded() -> None:
+    stop = StopWish()
+    with obey_signals(stop):
+        signal.raise_signal(signal.SIGHUP)
+    assert stop.reason == "SIGHUP"
+
+
+def test_a_hangup_that_is_ignored_stays_so_where_nothing_can_be_reloaded() -> None:
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop = StopWish()
+        with obey_signals(stop):
+            signal.raise_signal(signal.SIGHUP)
+        assert not stop
+    finally:
+        signal.signal(signal.SIGHUP, former)
+
+
+IN_A_TERMINAL = """
+import fcntl, termios
+fcntl.ioctl(0, termios.TIOCSCTTY)
+from instrd.daemon.cli import main
+main()
+"""
+
+
+@contextmanager
+def terminal() -> Iterator[int]:
+    """Open a terminal that shows what comes to nobody; closed at the end, like its window."""
+    ours, its = os.openpty()
+    closed = Event()
+
+    def show() -> None:
+        while not closed.is_set():
+            if select.select([ours], [], [], 0.02)[0]:
+                os.read(ours, 65_536)
+
+    thread = Thread(target=show)
+    thread.start()
+    try:
+        yield its
+    finally:
+        closed.set()
+        thread.join()
+        os.close(ours)
+
+
+@pytest.mark.parametrize("dashboard", ["--dashboard", "--no-dashboard"])
+def test_a_daemon_whose_terminal_is_closed_stops_in_order_though_it_could_reload(
+    dashboard: str, settings: Path, tmp_path: Path
+) -> None:
+    arguments = ["run", "--config", str(settings), "--source", "synth:?tones=440", dashboard]
+    told: list[AnyMessage | None] = []
+    with Subscriber(f"ipc://{tmp_path}/out") as subscriber:
+        with terminal() as its:
+            daemon = subprocess.Popen(
+                [sys.executable, "-c", IN_A_TERMINAL, *arguments],
+                start_new_session=True,
+                stdin=its,
+                stdout=its,
+                stderr=its,
+            )
+            os.close(its)
+            while not told or not isinstance(told[-1], State):
+                told.append(subscriber.receive(30.0))
+            daemon.send_signal(signal.SIGHUP)  # it has its terminal, so it reloads
+            time.sleep(0.5)
+            assert daemon.poll() is None
+        with daemon:
+            told += list(subscriber)
+            assert daemon.wait(10) == 0
+    assert isinstance(told[-1], Bye)
+    assert told[-1].reason == "SIGHUP"
 
 
 def test_a_termination_is_a_wish_to_stop() -> None:
