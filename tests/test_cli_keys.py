@@ -13,7 +13,7 @@ from program import call, started
 
 from instrd.clients.control import request
 from instrd.clients.keyfile import read_pair, read_public
-from instrd.clients.protocol import Bye, Hello
+from instrd.clients.protocol import Bye, Heartbeat, Hello
 from instrd.clients.subscriber import Subscriber
 
 
@@ -124,6 +124,8 @@ def test_reloading_lets_in_and_shuts_out_and_ignores_a_broken_list(
         broken.write_text("nothing")
         keys.shut_out("stranger")
         reload()
+        for _ in range(2):  # by then it has been obeyed
+            until(lambda: isinstance(friend.receive(1), Heartbeat))
         assert not refusal(keys, endpoint, "stranger")
         daemon.terminate()
         told = list(friend)
