@@ -50,15 +50,17 @@ def obey_signals(stop: StopWish, reload: ReloadWish | None = None) -> Iterator[N
     """Turn signals into the wishes; restore the former handlers at the end.
 
     A second signal to stop while the first is being obeyed acts as it would have before. SIGHUP
-    stops, too, where nothing can be reloaded, unless it is ignored (nohup).
+    stops, too, where nothing can be reloaded; it never stops what was started to ignore it (nohup).
     """
-    in_terminal = has_terminal()
     former = {number: signal.getsignal(number) for number in (*STOPPING, signal.SIGHUP)}
-    if reload is None and former[signal.SIGHUP] == signal.SIG_IGN:
+    by_nohup = former[signal.SIGHUP] == signal.SIG_IGN
+    if by_nohup and reload is None:
         del former[signal.SIGHUP]
+    in_terminal = has_terminal() and not by_nohup
 
     def obey(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGHUP and reload is not None and has_terminal() == in_terminal:
+        lost_terminal = in_terminal and not has_terminal()
+        if number == signal.SIGHUP and reload is not None and not lost_terminal:
             reload.ask()
             return
         stop.ask(signal.Signals(number).name)
