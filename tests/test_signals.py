@@ -29,27 +29,25 @@ def test_a_hangup_is_a_wish_to_reload_as_often_as_it_comes() -> None:
     assert signal.getsignal(signal.SIGHUP) is former
 
 
-def test_a_hangup_is_a_wish_to_stop_where_nothing_can_be_reloaded() -> None:
-    stop = StopWish()
-    with obey_signals(stop):
-        signal.raise_signal(signal.SIGHUP)
-    assert stop.reason == "SIGHUP"
-
-
-def test_a_hangup_that_is_ignored_stays_so_where_nothing_can_be_reloaded() -> None:
-    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+@pytest.mark.parametrize(
+    ("handler", "reason"), [(signal.SIG_DFL, "SIGHUP"), (signal.SIG_IGN, "")], ids=["", "nohup"]
+)
+def test_where_nothing_can_be_reloaded_a_hangup_is_a_wish_to_stop_unless_it_is_ignored(
+    handler: signal.Handlers, reason: str
+) -> None:
+    former, stop = signal.signal(signal.SIGHUP, handler), StopWish()
     try:
-        stop = StopWish()
         with obey_signals(stop):
             signal.raise_signal(signal.SIGHUP)
-        assert not stop
     finally:
         signal.signal(signal.SIGHUP, former)
+    assert stop.reason == reason
 
 
 IN_A_TERMINAL = """
-import fcntl, termios
+import fcntl, signal, termios
 fcntl.ioctl(0, termios.TIOCSCTTY)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run by nohup
 from instrd.daemon.cli import main
 main()
 """
