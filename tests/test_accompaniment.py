@@ -66,16 +66,31 @@ def test_absent_is_what_the_teacher_surely_does_not_hear(tmp_path: Path) -> None
     assert Opinions(AUDIOSET, LABELS).absent(spoken).tolist() == [1.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_behind_a_stem_only_that_and_what_is_absent_is_judged(share: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("heard", "judged"), [("Flute", False), ("Drum", True)])
+def test_behind_a_stem_only_what_is_absent_there_is_judged(
+    heard: str, judged: bool, tmp_path: Path
+) -> None:
     recipe = small_recipe()
     mixing = msgspec.structs.replace(
-        recipe.mixing, accompanied=share, stems_odds=(0.0, 1.0), quiet_target=1.0
+        recipe.mixing, accompanied=1.0, stems_odds=(0.0, 1.0), quiet_target=1.0
     )
-    music = Accompaniment(excerpts(tmp_path, loudest="Flute"), recipe.labels)
+    music = Accompaniment(excerpts(tmp_path, loudest=heard), recipe.labels)
     changed = msgspec.structs.replace(recipe, mixing=mixing)
     mixer = Mixer(changed, small_bank(tmp_path / "stems"), "train", accompaniment=music)
     ((_, targets, weights),) = mixer.batches(0, 1, count=16)
-    assert weights[targets > 0.0].any()
-    # behind every stem there is a flute, and maybe anything else
-    assert weights[targets == 0.0].any() == (share == 0.0)
+    flute, other = (recipe.labels.index(label) for label in ("flute", "other"))
+    for sounding in (True, False):
+        frames = (targets[..., flute] > 0.0) == sounding
+        assert frames.any()
+        assert weights[frames, flute].any() == judged
+    assert not weights[..., other].any()
+
+
+def test_a_recipe_may_want_no_music_behind_stems(tmp_path: Path) -> None:
+    recipe = small_recipe()
+    mixing = msgspec.structs.replace(recipe.mixing, accompanied=0.0, stems_odds=(0.0, 1.0))
+    music = Accompaniment(excerpts(tmp_path, loudest="Flute"), recipe.labels)
+    changed = msgspec.structs.replace(recipe, mixing=mixing)
+    mixer = Mixer(changed, small_bank(tmp_path / "stems"), "train", accompaniment=music)
+    ((_, _, weights),) = mixer.batches(0, 1, count=16)
+    assert weights.any(axis=(0, 1)).all()

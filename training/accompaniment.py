@@ -1,4 +1,4 @@
-"""Music behind stems: what the teacher does not hear in it is absent, of the rest nobody knows."""
+"""Music behind stems: only labels that the teacher surely does not hear in it can be judged."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
