@@ -1,4 +1,4 @@
-"""Music behind stems: only labels that the teacher surely does not hear in it can be judged."""
+"""Music behind stems: what the teacher does not hear in it is absent, of the rest nobody knows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,9 +32,14 @@ class Accompaniment:
         self._excerpts = excerpts
         self._opinions = Opinions(excerpts.tags, labels)
 
-    def behind(self, stem: Floats, rng: np.random.Generator) -> Behind:
-        """Return something as loud as the stem (T, bands + 1) or up to 25 dB less loud."""
+    def behind(self, stem: Floats, rng: np.random.Generator) -> Behind | None:
+        """Return something as loud as the stem (T, bands + 1) or up to 25 dB less loud.
+
+        None where the teacher heard speech, which behind a voice would teach to take it for one.
+        """
         excerpt = self._excerpts.draw(rng)
+        if self._opinions.is_spoken(excerpt.tags):
+            return None
         # The level of an excerpt was not kept; what its bands add up to is as good as it.
         sums, own = _sums(excerpt.frames), _sums(stem[:, :-1])
         less = np.float32(loudness(own)[0] - loudness(sums)[0] - rng.uniform(*_BELOW_DB))

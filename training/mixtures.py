@@ -103,7 +103,7 @@ class Mixer:
             targets[:, columns] = sounding * prominence(levels, mixing.quiet_target)[:, :count]
             weights[:, columns] = judged
         if behind is not None:
-            weights *= behind.absent  # wanting what may be in there anyway would teach to hear it
+            weights *= np.maximum(targets > 0.0, behind.absent)
         return Segment(frames, targets, weights)
 
     def _behind(self, stems: list[Floats], rng: np.random.Generator) -> Behind | None:

@@ -68,7 +68,7 @@ class Opinions:
         if probabilities[self._music] < NONE and not (heard >= NONE).any():
             targets = np.array([label == BACKGROUND for label in self._labels])
             # Speech is no instrument, but so near to singing that it would teach not to hear that.
-            spoken = probabilities[self._speech] >= NONE
+            spoken = self.is_spoken(probabilities)
             weights = np.array([not (spoken and label == VOICE) for label in self._labels])
             return targets.astype(np.float32), weights.astype(np.float32)
         return sure.astype(np.float32), sure.astype(np.float32)
@@ -80,7 +80,9 @@ class Opinions:
         """
         heard = [probabilities[columns].max(initial=0.0) for columns in self._columns]
         known = np.array([bool(columns) for columns in self._columns])
-        spoken = probabilities[self._speech] >= NONE
-        doubtful = np.array([spoken and label == VOICE for label in self._labels])
-        absent: Floats = (known & (np.array(heard) < NOWHERE) & ~doubtful).astype(np.float32)
+        absent: Floats = (known & (np.array(heard) < NOWHERE)).astype(np.float32)
         return absent
+
+    def is_spoken(self, probabilities: Floats) -> bool:
+        """Say whether the teacher heard speech, by its probabilities (tags,)."""
+        return bool(probabilities[self._speech] >= NONE)
