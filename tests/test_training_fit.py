@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,11 @@ def test_what_is_no_music_raises_thresholds(tmp_path: Path) -> None:
     quiet, wary = (calibrate(net, recipe, data.bank, "calibrate", m) for m in (None, speech))
     assert wary.threshold_on[0] >= quiet.threshold_on[0]
     assert wary.threshold_on[1] == quiet.threshold_on[1]  # the background may sound there
+    rash = copy.deepcopy(net)
+    torch.nn.init.constant_(rash.head.bias, 20.0)
+    served = calibrate(net, recipe, data.bank, "calibrate", speech, served=rash)
+    assert served.threshold_on[0] == 0.9 > wary.threshold_on[0]
+    assert served.temperature == wary.temperature
 
 
 def test_without_music_a_run_learns_from_mixtures_alone(tmp_path: Path) -> None:

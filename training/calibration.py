@@ -39,17 +39,25 @@ class Calibrated:
 
 
 def calibrate(
-    net: CausalNet, recipe: Recipe, bank: Path, part: Part, music: Path | None = None
+    net: CausalNet,
+    recipe: Recipe,
+    bank: Path,
+    part: Part,
+    music: Path | None = None,
+    *,
+    served: CausalNet | None = None,
 ) -> Calibrated:
     """Fit Platt's sigmoid per label (Platt 1999) and choose thresholds by their false alarms.
 
     Where a teacher has heard recordings of anything, those that it finds no music in (speech,
-    noises) set thresholds too.
+    noises) set thresholds too; by the alarms of the net that will be `served`, if that is not the
+    one that is calibrated: both learned from those recordings alike.
     """
     temperatures, biases, on, off = [], [], [], []
     metrics = {}
     serving = recipe.serving
-    unmusical = _unmusical(net, recipe, music) if music else np.empty((0, len(recipe.labels)))
+    alarmed = served or net
+    unmusical = _unmusical(alarmed, recipe, music) if music else np.empty((0, len(recipe.labels)))
     judged = _judge(net, recipe, bank, part)
     for label, (logits, targets), others in zip(recipe.labels, judged, unmusical.T, strict=True):
         slope, bias = fit_sigmoid(logits, targets)

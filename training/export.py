@@ -52,7 +52,7 @@ def export(
         calibrated = calibrate(net, recipe, bank, "calibrate", music)
     else:
         known = _recipe_of(measured)
-        calibrated = calibrate(trained(known, measured), known, bank, "held_out", music)
+        calibrated = calibrate(trained(known, measured), known, bank, "held_out", music, served=net)
     credited = (*_credits(recipe, data), *(_teachers_credits(music) if music else ()))
     manifest = _manifest(recipe, net, calibrated, credited)
     if figures is not None:
