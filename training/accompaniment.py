@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from instrd.training.audible import loudness
 from instrd.training.excerpts import Excerpts
-from instrd.training.frame_effects import decibels, power
+from instrd.training.frame_effects import summed
 from instrd.training.opinions import Opinions
 
 Floats = NDArray[np.float32]
@@ -41,14 +41,8 @@ class Accompaniment:
         if self._opinions.is_spoken(excerpt.tags):
             return None
         # The level of an excerpt was not kept; what its bands add up to is as good as it.
-        sums, own = _sums(excerpt.frames), _sums(stem[:, :-1])
+        sums, own = summed(excerpt.frames), summed(stem[:, :-1])
         less = np.float32(loudness(own)[0] - loudness(sums)[0] - rng.uniform(*_BELOW_DB))
         levels = sums + less - np.float32(loudness(own)[0] - loudness(stem[:, -1:])[0])
         rows = np.concatenate((excerpt.frames + less, levels), axis=1)
         return Behind(rows, self._opinions.absent(excerpt.tags))
-
-
-def _sums(frames: Floats) -> Floats:
-    """Return the power of all bands together, (T, 1) in dB."""
-    sums: Floats = decibels(power(frames).sum(axis=1, keepdims=True))
-    return sums

@@ -44,7 +44,8 @@ def export(
 
     A run that was finished with everything has no unheard sound left: it takes over the
     calibration of the run that it began with, `measured`, on the sources held out from that, and
-    what `evaluate` wrote into that run's bundle, `figures`.
+    what `evaluate` wrote into that run's bundle, `figures`; only what is no music is asked of
+    itself, which both have learned from.
     """
     recipe = _recipe_of(run)
     net = trained(recipe, run)

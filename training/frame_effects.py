@@ -30,6 +30,12 @@ def decibels(powers: Floats) -> Floats:
     return level
 
 
+def summed(values_db: Floats) -> Floats:
+    """Return the power of all columns together, (T, 1) in dB, of (T, n) in dB."""
+    together: Floats = decibels(power(values_db).sum(axis=1, keepdims=True))
+    return together
+
+
 def chained(
     window: Floats, clips: Sequence[NDArray[np.float16]], rng: np.random.Generator
 ) -> Floats:

@@ -23,6 +23,7 @@ from instrd.training.frame_effects import (
     noise,
     paced,
     power,
+    summed,
     warped,
 )
 from instrd.training.recipe import Part, Recipe
@@ -162,7 +163,7 @@ class Mixer:
         shape = (self._length, len(self._centres_hz))
         if stems and levels is not None:
             mix = decibels(np.sum([power(stem) for stem in stems], axis=0))
-            mix += level_dbfs - np.float32(loudness(_summed(levels))[0])
+            mix += level_dbfs - np.float32(loudness(summed(levels))[0])
         else:
             mix = np.full(shape, FLOOR_DB, np.float32)
         if rng.random() < _ROOM_ODDS:
@@ -193,9 +194,3 @@ def band_centres_hz(front_end: FrontEnd) -> NDArray[np.float64]:
     ends = hz_to_mel(np.array([front_end.fmin_hz, front_end.fmax_hz]), front_end.scale)
     corners = mel_to_hz(np.linspace(ends[0], ends[1], front_end.bands + 2), front_end.scale)
     return corners[1:-1]
-
-
-def _summed(levels: Floats) -> Floats:
-    """Return the level of all stems together, (T, 1) in dB."""
-    summed: Floats = decibels(power(levels).sum(axis=1, keepdims=True))
-    return summed
