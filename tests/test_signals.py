@@ -13,6 +13,7 @@ import pytest
 
 from instrd.clients.protocol import AnyMessage, Bye, State
 from instrd.clients.subscriber import Subscriber
+from instrd.daemon import signals
 from instrd.daemon.signals import ReloadWish, StopWish, obey_signals
 
 
@@ -42,6 +43,23 @@ def test_where_nothing_can_be_reloaded_a_hangup_is_a_wish_to_stop_unless_it_is_i
     finally:
         signal.signal(signal.SIGHUP, former)
     assert stop.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("handler", "reloads"), [(signal.SIG_DFL, False), (signal.SIG_IGN, True)], ids=["", "nohup"]
+)
+def test_without_its_terminal_only_what_nohup_started_reloads(
+    handler: signal.Handlers, reloads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, reload, former = StopWish(), ReloadWish(), signal.signal(signal.SIGHUP, handler)
+    monkeypatch.setattr(signals, "has_terminal", lambda: True)
+    try:
+        with obey_signals(stop, reload):
+            monkeypatch.setattr(signals, "has_terminal", lambda: False)
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, former)
+    assert (reload.take(), stop.reason) == (reloads, "" if reloads else "SIGHUP")
 
 
 IN_A_TERMINAL = """
