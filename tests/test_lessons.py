@@ -40,14 +40,21 @@ def test_without_any_music_only_the_background_is_wanted() -> None:
     assert weights.tolist() == [1.0, 1.0, 1.0]
 
 
-def test_speech_does_not_teach_that_it_is_no_singing() -> None:
+def test_speech_teaches_that_it_is_no_singing() -> None:
     labels = ("voice", "piano", "other")
     targets, weights = Opinions(AUDIOSET, labels).of(said(Speech=0.9))
     assert targets.tolist() == [0.0, 0.0, 1.0]
-    assert weights.tolist() == [0.0, 1.0, 1.0]
+    assert weights.tolist() == [1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("doubt", [{"Music": 0.3}, {"Piano": 0.2}])
+def test_the_surer_the_teacher_is_of_an_instrument_the_more_that_counts() -> None:
+    opinions = Opinions(AUDIOSET, LABELS)
+    told = [opinions.of(said(Music=0.9, Piano=p)) for p in (0.09, 0.2, 0.3, 0.5, 0.9)]
+    assert [weights[1] for _, weights in told] == pytest.approx([0.0, 0.25, 0.5, 1.0, 1.0])
+    assert [targets[1] for targets, _ in told] == [0.0, 1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("doubt", [{"Music": 0.3}, {"Piano": 0.09}])
 def test_a_doubtful_teacher_teaches_by_its_tags_alone(doubt: dict[str, float]) -> None:
     _, weights = Opinions(AUDIOSET, LABELS).of(said(**doubt))
     assert not weights.any()

@@ -27,7 +27,7 @@ class Taught(NamedTuple):
     targets: Floats
     """(labels,): 1 where a label sounds at all, else 0."""
     weights: Floats
-    """(labels,): 1 where the teacher is sure of that, else 0."""
+    """(labels,): 0 to 1, how sure the teacher is of that."""
 
 
 class Lessons:

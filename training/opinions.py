@@ -1,8 +1,8 @@
 """What a teacher's AudioSet tags (Gemmeke et al. 2017) say of our labels, where it is sure.
 
 The teacher learned from whole recordings and is no judge of single notes. So its opinion counts
-where it hears an instrument for certain and where it hears no music at all; between, it teaches by
-its tags alone.
+where it hears an instrument, the more the surer it is, and where it hears no music at all; between,
+it teaches by its tags alone.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 SURE = 0.5
+DOUBT = 0.1
+"""From here on an instrument that it hears in music counts, little at first and fully if sure."""
 NONE = 0.05
 NOWHERE = 0.01
 """Less than this of a label is none, in music too: there a bass may go by with 0.05."""
 BACKGROUND = "other"
 MUSIC = "Music"
-SPEECH, VOICE = "Speech", "voice"
+SPEECH = "Speech"
 TAGS = {
     "bass": ("Bass guitar", "Double bass"),
     "cello": ("Cello",),
@@ -61,17 +63,14 @@ class Opinions:
     def of(self, probabilities: Floats) -> tuple[Floats, Floats]:
         """Map probabilities (tags,) to targets and weights, (labels,) each.
 
-        What is heard for certain is wanted; without any music only the background is.
+        What is heard is wanted; without any music only the background is.
         """
         heard = np.array([probabilities[columns].max(initial=0.0) for columns in self._columns])
-        sure = heard >= SURE
         if probabilities[self._music] < NONE and not (heard >= NONE).any():
-            targets = np.array([label == BACKGROUND for label in self._labels])
-            # Speech is no instrument, but so near to singing that it would teach not to hear that.
-            spoken = self.is_spoken(probabilities)
-            weights = np.array([not (spoken and label == VOICE) for label in self._labels])
-            return targets.astype(np.float32), weights.astype(np.float32)
-        return sure.astype(np.float32), sure.astype(np.float32)
+            targets = np.array([label == BACKGROUND for label in self._labels], np.float32)
+            return targets, np.ones_like(targets)
+        sure = np.clip((heard - DOUBT) / (SURE - DOUBT), 0.0, 1.0).astype(np.float32)
+        return (sure > 0.0).astype(np.float32), sure
 
     def absent(self, probabilities: Floats) -> Floats:
         """Map probabilities (tags,) to 1 where a label is surely not heard, else 0; (labels,).
