@@ -3,13 +3,17 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
+import soundfile
 from sounds import silence, tone
 
 from instrd.models.mel import mel_to_hz
+from instrd.training.errors import TrainingError
+from instrd.training.organs import _ORGANS, _sound, play_organs, rotated
 from instrd.training.performances import VOICES, _folded, _melody, read_notes
 from instrd.training.phrases import chain, trimmed
 from instrd.training.rooms import clipped, equaliser, noise, noises, reverberated, room_responses
 from instrd.training.singing import sing
+from instrd.training.sung_speech import _stretched, heard, sing_speech
 
 RATE_HZ = 16_000
 
@@ -77,6 +81,85 @@ def test_a_sung_note_has_the_pitch_of_its_glide_and_no_more_than_full_scale(scor
     assert len(song) >= 3 * RATE_HZ
     assert np.isfinite(song).all()
     assert np.abs(song).max() == pytest.approx(0.6, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", _ORGANS)
+def test_a_key_of_an_organ_sounds_at_its_pitch_while_it_is_down(kind: str) -> None:
+    organ = _ORGANS[kind](generator())
+    sound = _sound([(0.2, 1.2, 69, 100)], organ, RATE_HZ, generator())
+    down = np.abs(np.fft.rfft(sound[RATE_HZ // 2 : RATE_HZ])) ** 2
+    of_a = np.arange(110, 4000, 110)  # bins are 2 Hz wide, 16' stops sound at 220 Hz
+    assert down[np.add.outer(of_a, np.arange(-3, 4))].sum() > 0.7 * down.sum()
+    assert np.abs(sound[: int(0.2 * RATE_HZ)]).max() == 0.0
+    assert np.abs(sound[int(1.7 * RATE_HZ) :]).max(initial=0.0) < 0.05 * np.abs(sound).max()
+
+
+def test_organs_play_scores_and_long_notes_for_as_long_as_is_asked(score: Path) -> None:
+    track = play_organs([score], minutes=0.3, rate_hz=RATE_HZ, rng=generator())
+    assert len(track) >= 18 * RATE_HZ
+    assert np.isfinite(track).all()
+    assert np.abs(track).max() == pytest.approx(0.7, abs=1e-3)
+
+
+def test_a_speaker_that_turns_moves_level_and_pitch_up_and_down() -> None:
+    turning = rotated(tone(1000.0, 4.0, RATE_HZ), RATE_HZ, generator())
+    assert len(turning) == 4 * RATE_HZ
+    levels = np.sqrt(np.mean(turning[: 4 * RATE_HZ].reshape(-1, 160) ** 2, axis=1))
+    assert levels.max() > 1.05 * levels.min()
+    spectrum = np.abs(np.fft.rfft(turning)) ** 2
+    assert spectrum[4001:4050].sum() > 1e-4 * spectrum.sum()
+
+
+def spoken() -> np.ndarray:
+    """Three syllables: noise, then a buzz of 150 Hz that sounds like a vowel, then silence."""
+    rng = generator()
+    buzz = sum(tone(150.0 * k, 0.3, RATE_HZ, 0.2 / k) for k in range(1, 20))
+    hiss = 0.05 * rng.normal(0.0, 1.0, RATE_HZ // 20)
+    return np.tile(np.concatenate([hiss, buzz, silence(0.2, RATE_HZ)]), 3).astype(np.float32)
+
+
+def test_what_is_voiced_of_speech_makes_its_syllables() -> None:
+    speech = heard(spoken(), RATE_HZ)
+    assert len(speech.syllables) == 3
+    assert speech.pitch == pytest.approx(69.0 + 12.0 * np.log2(150.0 / 440.0), abs=0.5)
+    for begin, vowel, end in speech.syllables:
+        assert begin <= vowel
+        assert (end - vowel) * 80 == pytest.approx(0.3 * RATE_HZ, rel=0.2)
+    assert not heard(silence(1.0, RATE_HZ), RATE_HZ).syllables
+    assert not heard(generator().normal(0.0, 0.1, RATE_HZ).astype(np.float32), RATE_HZ).syllables
+
+
+def test_a_long_note_holds_the_middle_of_a_vowel_after_its_consonant() -> None:
+    rows = _stretched((10, 16, 40), 200, generator())
+    assert len(rows) == 200
+    assert rows[:6].tolist() == [10, 11, 12, 13, 14, 15]
+    assert ((rows[6:] >= 16) & (rows[6:] < 40)).all()
+    middle = np.abs(rows[6:] - 28) < 8
+    assert middle.mean() > 0.5
+
+
+def test_a_speaker_sings_the_melody_with_her_own_voice(tmp_path: Path, score: Path) -> None:
+    recording = tmp_path / "words.wav"
+    soundfile.write(recording, spoken(), RATE_HZ)
+    song = sing_speech([recording], [score], minutes=0.05, rate_hz=RATE_HZ, rng=generator())
+    assert np.isfinite(song).all()
+    assert np.abs(song).max() == pytest.approx(0.7, abs=1e-3)
+    sung = heard(song, RATE_HZ)
+    assert sung.voiced.mean() > 0.6
+    assert 43.0 - 7.0 < sung.pitch < 79.0 + 7.0
+
+
+def test_without_a_syllable_or_a_melody_nobody_sings(tmp_path: Path, score: Path) -> None:
+    recording, words = tmp_path / "hiss.wav", tmp_path / "words.wav"
+    soundfile.write(recording, generator().normal(0.0, 0.1, RATE_HZ), RATE_HZ)
+    soundfile.write(words, spoken(), RATE_HZ)
+    mido.MidiFile().save(tmp_path / "empty.mid")
+    with pytest.raises(TrainingError, match="got no syllable"):
+        sing_speech([recording], [score], minutes=0.05, rate_hz=RATE_HZ, rng=generator())
+    with pytest.raises(TrainingError, match="got no melody of 8 notes"):
+        sing_speech(
+            [words], [tmp_path / "empty.mid"], minutes=0.05, rate_hz=RATE_HZ, rng=generator()
+        )
 
 
 def test_noise_of_every_colour_has_the_rms_one() -> None:

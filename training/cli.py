@@ -37,14 +37,28 @@ Data = Annotated[Path, typer.Option(help="The pool: a folder with manifest.csv."
 Midi = Annotated[Path, typer.Option(help="A folder with groove/ and pop909/.")]
 Bank = Annotated[Path, typer.Option("--stems", help="Where the rendered stems lie.")]
 
+Speech = Annotated[
+    list[Path] | None,
+    typer.Option(help="A folder of speech that is made to sing; may be given again."),
+]
+
 
 @app.command()
-def render(recipe: Recipe, data: Data, midi: Midi, stems: Bank, processes: int = 2) -> None:
+def render(
+    recipe: Recipe,
+    data: Data,
+    midi: Midi,
+    stems: Bank,
+    *,
+    speech: Speech = None,
+    processes: int = 2,
+) -> None:
     """Render the stems that mixtures are made of; minutes, once."""
     from instrd.training.recipe import read_recipe  # noqa: PLC0415 - each command loads its own
-    from instrd.training.stems import render_bank  # noqa: PLC0415
+    from instrd.training.stems import Sounds, render_bank  # noqa: PLC0415
 
-    render_bank(read_recipe(recipe), data=data, midi=midi, folder=stems, processes=processes)
+    sounds = Sounds(data, midi, speech or [])
+    render_bank(read_recipe(recipe), sounds, folder=stems, processes=processes)
 
 
 def main() -> None:

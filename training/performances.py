@@ -22,7 +22,7 @@ Note = tuple[float, float, int, int]
 _RENDER_HZ = 32_000
 _TICKS_PER_S = 960  # mido's default 480 ticks a beat at 120 beats a minute
 _DRUM_CHANNEL = 9
-_PIECE_S = 18.0
+PIECE_S = 18.0
 
 SOUNDFONTS = {
     "FluidR3_GM": Credit("FluidR3 GM", "MIT", "Frank Wen, Toby Smithe et al."),
@@ -95,9 +95,9 @@ def perform(
     now_s = ticks = 0.0
     timed: list[tuple[int, mido.Message]] = []
     while now_s < minutes * 60.0:
-        piece = _piece(label, voice, scores[int(rng.integers(len(scores)))], rng)
-        timed += _messages(piece, label, int(rng.choice(voice.programs)), now_s, rng)
-        now_s += _PIECE_S
+        notes = piece(label, voice, scores[int(rng.integers(len(scores)))], rng)
+        timed += _messages(notes, label, int(rng.choice(voice.programs)), now_s, rng)
+        now_s += PIECE_S
     timed.sort(key=lambda pair: pair[0])
     for tick, message in timed:
         track.append(message.copy(time=int(tick - ticks)))
@@ -127,8 +127,8 @@ def read_notes(path: Path, *, track: str | None = None) -> list[Note]:
     return sorted(notes)
 
 
-def _piece(label: str, voice: Voice, score: Path, rng: np.random.Generator) -> list[Note]:
-    """Choose a piece of a score and fit it to the instrument; times from 0 to `_PIECE_S`."""
+def piece(label: str, voice: Voice, score: Path, rng: np.random.Generator) -> list[Note]:
+    """Choose a piece of a score and fit it to the instrument; times from 0 to `PIECE_S`."""
     chords = rng.random() < voice.chords
     if label == "drum":
         notes = read_notes(score)
@@ -145,9 +145,9 @@ def _piece(label: str, voice: Voice, score: Path, rng: np.random.Generator) -> l
     fitted = []
     for start_s, end_s, pitch, velocity in notes:
         begin_s = (start_s - first_s) * pace
-        if not 0.0 <= begin_s < _PIECE_S - 1.5:
+        if not 0.0 <= begin_s < PIECE_S - 1.5:
             continue
-        stop_s = min(begin_s + max(0.06, (end_s - start_s) * pace * length), _PIECE_S - 1.0)
+        stop_s = min(begin_s + max(0.06, (end_s - start_s) * pace * length), PIECE_S - 1.0)
         pitch_in_range = pitch if label == "drum" else _folded(pitch + shift, voice)
         fitted.append((begin_s, stop_s, pitch_in_range, velocity))
     return fitted

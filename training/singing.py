@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter  # type: ignore[attr-defined]  # scipy is untyped
 
+from instrd.training.errors import TrainingError
 from instrd.training.performances import Note, read_notes
 
 Floats = NDArray[np.float32]
@@ -26,7 +27,9 @@ VOWELS = {
     "u": (300, 870, 2240, 3300),
     "er": (490, 1350, 1690, 3300),
 }
-_STEP = 80  # samples between values of pitch and formants
+LEAST_NOTES = 8
+_TRIES = 200
+STEP = 80  # samples between values of pitch and formants
 
 
 def sing(
@@ -36,20 +39,27 @@ def sing(
     songs: list[Floats] = []
     left = int(minutes * 60.0 * rate_hz)
     while left > 0:
-        notes = read_notes(scores[int(rng.integers(len(scores)))], track="MELODY")
-        if len(notes) < 8:
-            continue
-        first = int(rng.integers(len(notes) - 7))
-        line = _line(notes[first : first + int(rng.integers(8, 24))], rate_hz, rng)
+        notes = melody(scores, rng)
+        first = int(rng.integers(len(notes) - LEAST_NOTES + 1))
+        line = _line(notes[first : first + int(rng.integers(LEAST_NOTES, 24))], rate_hz, rng)
         song = _sound(line, rate_hz, rng)
         songs.append(song * np.float32(0.6 / max(float(np.abs(song).max()), 1e-6)))
         left -= len(song)
     return np.concatenate(songs)
 
 
+def melody(scores: Sequence[Path], rng: np.random.Generator) -> list[Note]:
+    """Return the notes of the melody of one of the scores; raises `TrainingError`."""
+    for _ in range(_TRIES):
+        notes = read_notes(scores[int(rng.integers(len(scores)))], track="MELODY")
+        if len(notes) >= LEAST_NOTES:
+            return notes
+    raise TrainingError(scores[0].parent, f"got no melody of {LEAST_NOTES} notes; needs one")
+
+
 @dataclass(frozen=True)
 class Line:
-    """A sung line; one value each `_STEP` samples."""
+    """A sung line; one value each `STEP` samples."""
 
     pitch: Doubles
     """MIDI note number."""
@@ -62,7 +72,7 @@ class Line:
 def _line(notes: Sequence[Note], rate_hz: int, rng: np.random.Generator) -> Line:
     """Give each note a vowel, at times after a consonant; a low voice has a long tract."""
     begin_s = notes[0][0]
-    length = int((min(notes[-1][1] - begin_s, 15.0) + 0.4) * rate_hz) // _STEP
+    length = int((min(notes[-1][1] - begin_s, 15.0) + 0.4) * rate_hz) // STEP
     middle = float(np.median([note[2] for note in notes]))
     shift = rng.uniform(43, 76) - middle
     tract = np.interp(middle + shift, [45, 60, 76], [0.95, 1.08, 1.22]) * rng.uniform(0.92, 1.1)
@@ -70,14 +80,14 @@ def _line(notes: Sequence[Note], rate_hz: int, rng: np.random.Generator) -> Line
     level, breath = np.zeros(length), np.zeros(length)
     formants_hz = np.tile(np.array(VOWELS["a"]) * tract, (length, 1))
     for start_s, end_s, note, velocity in notes:
-        on, off = (int((s - begin_s) * rate_hz / _STEP) for s in (start_s, end_s))
+        on, off = (int((s - begin_s) * rate_hz / STEP) for s in (start_s, end_s))
         if on >= length:
             break
         pitch[on:] = note + shift
         level[on:off] = 10.0 ** ((velocity - 100.0) / 60.0) * rng.uniform(0.7, 1.0)
         formants_hz[on:] = np.array(VOWELS[str(rng.choice(list(VOWELS)))]) * tract
         if rng.random() < 0.5:
-            consonant = int(rng.uniform(0.03, 0.1) * rate_hz / _STEP)
+            consonant = int(rng.uniform(0.03, 0.1) * rate_hz / STEP)
             level[on : on + consonant] *= rng.uniform(0.0, 0.3)
             breath[on : on + consonant] = rng.uniform(0.1, 0.6)
     return Line(pitch, level, breath, formants_hz)
@@ -85,12 +95,12 @@ def _line(notes: Sequence[Note], rate_hz: int, rng: np.random.Generator) -> Line
 
 def _sound(line: Line, rate_hz: int, rng: np.random.Generator) -> Floats:
     """Add up the harmonics and the breath."""
-    control_hz = rate_hz / _STEP
-    frequency_hz = _frequency_hz(line, control_hz, rng)
-    formants_hz = np.stack([_smooth(f, 0.03 * control_hz) for f in line.formants_hz.T], axis=1)
-    loudness = _smooth(line.level, rng.uniform(0.01, 0.04) * control_hz)
-    samples = np.arange(len(line.pitch) * _STEP)
-    grid = (np.arange(len(line.pitch)) + 0.5) * _STEP
+    control_hz = rate_hz / STEP
+    frequency_hz = glided(line.pitch, line.level, control_hz, rng)
+    formants_hz = np.stack([smoothed(f, 0.03 * control_hz) for f in line.formants_hz.T], axis=1)
+    loudness = smoothed(line.level, rng.uniform(0.01, 0.04) * control_hz)
+    samples = np.arange(len(line.pitch) * STEP)
+    grid = (np.arange(len(line.pitch)) + 0.5) * STEP
     phase = 2.0 * np.pi * np.cumsum(np.interp(samples, grid, frequency_hz)) / rate_hz
     voiced = np.zeros(len(samples))
     tilt = rng.uniform(0.8, 1.6)
@@ -101,18 +111,18 @@ def _sound(line: Line, rate_hz: int, rng: np.random.Generator) -> Floats:
         voiced += np.interp(samples, grid, weight * loudness) * np.sin(harmonic * phase)
     noise = lfilter([1.0, -0.7], [1.0], rng.normal(0.0, 0.1, len(samples)))
     airy = rng.uniform(0.0, 0.06)
-    air = np.interp(samples, grid, _smooth(line.breath, 2.0) + airy * loudness)
+    air = np.interp(samples, grid, smoothed(line.breath, 2.0) + airy * loudness)
     sound: Floats = (voiced / 4.0 + noise * air).astype(np.float32)
     return sound
 
 
-def _frequency_hz(line: Line, control_hz: float, rng: np.random.Generator) -> Doubles:
-    """Glide from note to note, with vibrato where it sings and a little wander."""
-    time_s = np.arange(len(line.pitch)) / control_hz
-    depth = rng.uniform(0.0, 0.6) * _smooth(line.level > 0.0, 0.3 * control_hz)
+def glided(pitch: Doubles, level: Doubles, control_hz: float, rng: np.random.Generator) -> Doubles:
+    """Return Hz that glide from note to note, with vibrato where it sings and a little wander."""
+    time_s = np.arange(len(pitch)) / control_hz
+    depth = rng.uniform(0.0, 0.6) * smoothed(level > 0.0, 0.3 * control_hz)
     vibrato = depth * np.sin(2.0 * np.pi * rng.uniform(4.5, 6.5) * time_s)
-    wander = 0.15 * _smooth(rng.normal(0.0, 1.0, len(line.pitch)), 0.05 * control_hz)
-    glide = _smooth(line.pitch, rng.uniform(0.02, 0.06) * control_hz)
+    wander = 0.15 * smoothed(rng.normal(0.0, 1.0, len(pitch)), 0.05 * control_hz)
+    glide = smoothed(pitch, rng.uniform(0.02, 0.06) * control_hz)
     frequency_hz: Doubles = 440.0 * 2.0 ** ((glide + vibrato + wander - 69.0) / 12.0)
     return frequency_hz
 
@@ -127,7 +137,7 @@ def _tract(at_hz: Doubles, formants: Doubles, sharpness: float) -> Doubles:
     return gain
 
 
-def _smooth(values: NDArray[np.generic], span: float) -> Doubles:
+def smoothed(values: NDArray[np.generic], span: float) -> Doubles:
     """One-pole smoothing over about `span` values, from the first value on."""
     keep = float(np.exp(-1.0 / max(span, 1e-3)))
     start = np.asarray(values, np.float64)

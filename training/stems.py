@@ -1,9 +1,10 @@
 """The stem bank: long tracks of one instrument each, kept as frames, made once before training."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,25 +12,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instrd.models.frontend import FrontEnd, frames_of
-from instrd.training.drumming import drummed
 from instrd.training.errors import TrainingError
-from instrd.training.performances import normalised, perform, scores_for
-from instrd.training.phrases import chain, trimmed
-from instrd.training.pool import Clip, by_origin, divide, listen, read_pool, resample
+from instrd.training.labelled_folder import audio_files
+from instrd.training.organs import play_organs
+from instrd.training.performances import scores_for
+from instrd.training.pool import Clip, by_origin, divide, read_pool
 from instrd.training.recipe import Part, Recipe
 from instrd.training.recordings import recorded
-from instrd.training.rooms import noises, room_responses
+from instrd.training.renders import (
+    NOTES,
+    MidiRender,
+    NoiseRender,
+    PlayedRender,
+    PlayRender,
+    PoolRender,
+)
+from instrd.training.rooms import room_responses
 from instrd.training.singing import sing
+from instrd.training.sung_speech import sing_speech
 
 Floats = NDArray[np.float32]
 BANK = "bank.json"
 SINGING = "synthetic singing"
+SPEAKERS = "singing made of speech"
+ORGANS = "synthetic organs"
 NOISES = "synthetic noises"
 
 
 _SILENT_DB = -100.0
-_NOTES = "notes"
-"""The kind of clips that are one note or stroke each; others are played as they are."""
 
 
 class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,11 +65,23 @@ class Job:
     render: Callable[[np.random.Generator], Floats]
 
 
-def render_bank(recipe: Recipe, *, data: Path, midi: Path, folder: Path, processes: int) -> None:
+@dataclass(frozen=True)
+class Sounds:
+    """What stems are made of."""
+
+    data: Path
+    """The pool."""
+    midi: Path
+    speech: Sequence[Path] = ()
+    """Folders of recordings; those that lie in one folder are taken to be of one speaker."""
+
+
+def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int) -> None:
     """Render every track of the recipe into `folder`, two at a time; keeps those already there."""
     folder.mkdir(parents=True, exist_ok=True)
-    made_up = (*_singing_jobs(recipe, midi), *_noise_jobs(recipe))
-    jobs = [*_pool_jobs(recipe, data, midi), *_midi_jobs(recipe, midi), *made_up]
+    made_up = (*_synthetic_jobs(recipe, sounds), *_noise_jobs(recipe))
+    jobs = [*_pool_jobs(recipe, sounds.data, sounds.midi), *_midi_jobs(recipe, sounds.midi)]
+    jobs += made_up
     with ProcessPoolExecutor(processes) as pool:
         waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
         tracks = [future.result() for future in waiting]
@@ -104,12 +126,24 @@ def _render(job: Job, recipe: Recipe, folder: Path) -> Track:
 def _pool_jobs(recipe: Recipe, data: Path, midi: Path) -> Iterator[Job]:
     train, held_out = divide(read_pool(data), recipe.split)
     grooves = scores_for("drum", midi)
+    songs = scores_for("piano", midi)
     for (label, source), clips in by_origin(train).items():
         for part, share in _shares(recipe):
             if chosen := [c for c in clips if _part_of(c.path, recipe) == part]:
                 yield Job(label, source, part, PoolRender(recipe, data, chosen, grooves, share))
+            own = [s for s in songs if _part_of(s.name, recipe) == part]
+            if pitched := [c for c in chosen if _has_pitch(c)]:
+                render = PlayedRender(recipe, data, pitched, own, share)
+                yield Job(label, f"{source}, played", part, render)
     for (label, source), clips in by_origin(held_out).items():
         yield Job(label, source, "held_out", PoolRender(recipe, data, clips, grooves, 1.0))
+        if pitched := [c for c in clips if _has_pitch(c)]:
+            render = PlayedRender(recipe, data, pitched, songs, 1.0)
+            yield Job(label, f"{source}, played", "held_out", render)
+
+
+def _has_pitch(clip: Clip) -> bool:
+    return clip.kind == NOTES and clip.label != "drum"
 
 
 def _midi_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
@@ -122,11 +156,26 @@ def _midi_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
                 yield Job(label, Path(soundfont).stem, part, render)
 
 
-def _singing_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
-    songs = scores_for("voice", midi)
+def _synthetic_jobs(recipe: Recipe, sounds: Sounds) -> Iterator[Job]:
+    songs = scores_for("voice", sounds.midi)
+    speakers = [
+        (path, _part_of(f"{folder.name}/{path.parent.relative_to(folder)}", recipe))
+        for folder in sounds.speech
+        for path in _recordings(folder)
+    ]
     for part, share in _shares(recipe):
         chosen = [s for s in songs if _part_of(s.name, recipe) == part]
-        yield Job("voice", SINGING, part, SingingRender(recipe, chosen, share))
+        yield Job("voice", SINGING, part, PlayRender(recipe, sing, chosen, share))
+        yield Job("organ", ORGANS, part, PlayRender(recipe, play_organs, chosen, share))
+        if spoken := [path for path, own in speakers if own == part]:
+            render = PlayRender(recipe, partial(sing_speech, spoken), chosen, share)
+            yield Job("voice", SPEAKERS, part, render)
+
+
+def _recordings(folder: Path) -> list[Path]:
+    if found := audio_files(folder):
+        return found
+    raise TrainingError(folder, "holds no recording of speech")
 
 
 def _noise_jobs(recipe: Recipe) -> Iterator[Job]:
@@ -142,77 +191,3 @@ def _shares(recipe: Recipe) -> tuple[tuple[Part, float], ...]:
 def _part_of(name: str, recipe: Recipe) -> Part:
     drawn = zlib.crc32(name.encode()) / 2**32
     return "calibrate" if drawn < recipe.stems.calibrate_share else "train"
-
-
-@dataclass(frozen=True)
-class PoolRender:
-    """Chains the clips of one source; of drums, plays half of the time what a drummer played."""
-
-    recipe: Recipe
-    data: Path
-    clips: list[Clip]
-    grooves: list[Path]
-    share: float
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        rate_hz = self.recipe.front_end.rate_hz
-        label, whole = self.clips[0].label, self.clips[0].kind != _NOTES
-        sounds = [listen(self.data / clip.path, rate_hz) for clip in self.clips]
-        notes = sounds if whole else [trimmed(sound) for sound in sounds]
-        notes = [note for note in notes if len(note) > rate_hz // 50]
-        most_s = self.recipe.stems.minutes_pool_most * 60.0 * self.share
-        own_s = sum(clip.seconds for clip in self.clips) * self.recipe.stems.repeats
-        length = int(min(most_s, own_s) * rate_hz)
-        if label != "drum" or whole:
-            return chain(notes, label=label, whole=whole, length=length, rng=rng)
-        strokes = [
-            (Path(clip.original).name, s) for clip, s in zip(self.clips, sounds, strict=True)
-        ]
-        patterns = chain(notes, label=label, whole=False, length=length // 2, rng=rng)
-        groove = drummed(strokes, self.grooves, length=length // 2, rate_hz=rate_hz, rng=rng)
-        return np.concatenate([patterns, normalised(groove)])
-
-
-@dataclass(frozen=True)
-class MidiRender:
-    """Plays scores through a soundfont."""
-
-    recipe: Recipe
-    label: str
-    soundfont: Path
-    scores: list[Path]
-    share: float
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        minutes = self.recipe.stems.minutes_midi * self.share
-        sound, rate_hz = perform(
-            self.label, soundfont=self.soundfont, scores=self.scores, minutes=minutes, rng=rng
-        )
-        return normalised(resample(sound, rate_hz, self.recipe.front_end.rate_hz))
-
-
-@dataclass(frozen=True)
-class SingingRender:
-    """Sings the melodies of scores."""
-
-    recipe: Recipe
-    scores: list[Path]
-    share: float
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        minutes = self.recipe.stems.minutes_midi * self.share * 1.5
-        rate_hz = self.recipe.front_end.rate_hz
-        return sing(self.scores, minutes=minutes, rate_hz=rate_hz, rng=rng)
-
-
-@dataclass(frozen=True)
-class NoiseRender:
-    """Makes noises, hum and tones: what no instrument plays."""
-
-    recipe: Recipe
-    share: float
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        minutes = self.recipe.stems.minutes_midi * self.share
-        rate_hz = self.recipe.front_end.rate_hz
-        return noises(int(minutes * 60.0 * rate_hz), rate_hz, rng)
