@@ -9,6 +9,7 @@ import typer
 from instrd.models.errors import AudioFileError, BundleError
 from instrd.training import (
     audit_command,
+    average_command,
     compare_command,
     ensemble_command,
     fit_command,
@@ -20,6 +21,7 @@ from instrd.training.errors import TrainingError
 
 COMMANDS = (
     audit_command,
+    average_command,
     compare_command,
     ensemble_command,
     fit_command,

@@ -12,6 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 
 from instrd.models.nets.causal_net import CausalNet
+from instrd.training.errors import TrainingError
 from instrd.training.material import Material, Step, Steps
 from instrd.training.mixtures import Mixer
 from instrd.training.optimisation import Average, Muon, rate_share
@@ -207,6 +208,8 @@ def _resume(
     average: Average,
 ) -> int:
     state = torch.load(path, weights_only=True)
+    if "optimisers" not in state:
+        raise TrainingError(path.parent, "is a mean of runs; begin another run with it (--start)")
     student.load_state_dict(state["student"])
     for optimiser, kept in zip(optimisers, state["optimisers"], strict=True):
         optimiser.load_state_dict(kept)

@@ -1,0 +1,67 @@
+"""The mean of what several runs of one recipe's net ended with.
+
+Runs that began with each other's weights lie in one basin, in whose middle a net generalises
+better than at its rim (Izmailov et al. 2018, "Averaging weights leads to wider optima and better
+generalization"; Wortsman et al. 2022, "Model soups").
+"""
+
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from instrd.training.errors import TrainingError
+from instrd.training.fit import CHECKPOINT, RECIPE
+
+_KEPT = ("student", "average")
+
+
+def average_runs(runs: Sequence[Path], shares: Sequence[float], *, out: Path) -> None:
+    """Write a run folder whose weights are those of `runs` in the given shares.
+
+    Its recipe is that of the last. It can be exported and begun with, but not gone on with: it
+    has no optimisers. Raises `TrainingError`.
+    """
+    if len(runs) < 2 or len(shares) != len(runs):
+        reason = f"got {len(shares)} for {len(runs)} runs; needs one for each of two runs or more"
+        raise TrainingError("--share", reason)
+    if not math.isclose(sum(shares), 1.0, abs_tol=1e-6) or min(shares) < 0.0:
+        given = ", ".join(map(str, shares))
+        raise TrainingError("--share", f"got {given}; allowed: shares from 0 on, together 1")
+    if (out / CHECKPOINT).exists():
+        raise TrainingError(out, "holds a run; give a folder that does not")
+    read = [_read(run) for run in runs]
+    mean: dict[str, Any] = {
+        kept: _mean([checkpoint[kept] for checkpoint in read], shares, runs) for kept in _KEPT
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(runs[-1] / RECIPE, out / RECIPE)
+    torch.save({**mean, "step": read[-1]["step"]}, out / CHECKPOINT)
+
+
+def _read(run: Path) -> dict[str, Any]:
+    try:
+        checkpoint: dict[str, Any] = torch.load(run / CHECKPOINT, weights_only=True)
+    except FileNotFoundError as error:
+        raise TrainingError(run, f"holds no {CHECKPOINT}") from error
+    return checkpoint
+
+
+def _mean(
+    states: Sequence[dict[str, Tensor]], shares: Sequence[float], runs: Sequence[Path]
+) -> dict[str, Tensor]:
+    """Return the mean of weights and statistics; whole numbers are those of the last run."""
+    last = states[-1]
+    for state, run in zip(states, runs, strict=True):
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in last.items()}:
+            raise TrainingError(run, f"is of another net than {runs[-1]}")
+    mean = dict(last)
+    for name, value in last.items():
+        if value.is_floating_point():
+            weighed = [share * state[name] for share, state in zip(shares, states, strict=True)]
+            mean[name] = torch.stack(weighed).sum(dim=0)
+    return mean
