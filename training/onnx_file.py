@@ -20,8 +20,9 @@ from instrd.training.errors import TrainingError
 Conv = TypeVar("Conv", nn.Conv1d, nn.Conv2d)
 
 OPSET = 18
-TOLERANCE = 1e-3
-"""Of logits. Means over frames that tell little are ratios of small sums, which round coarsely."""
+TOLERANCE = 4e-3
+"""Of logits, 0.001 of a probability. Means over frames that tell little are ratios of small sums,
+which round coarsely: on noise, nets were seen to differ by up to 0.001."""
 
 
 def to_onnx(net: CausalNet) -> bytes:
