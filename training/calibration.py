@@ -22,7 +22,9 @@ _BATCHES = 40
 _SEGMENTS = 24
 _SALT = 2
 _THRESHOLD_LEAST, _THRESHOLD_MOST = 0.25, 0.9
-_LESSONS = 80
+_LESSONS, _WINDOWS = 500, 1500
+"""Most batches of lessons drawn for so many windows without music: of a few, one odd bell would
+set a threshold."""
 _RIDGE = 1e-3
 
 
@@ -114,7 +116,8 @@ def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Iterator[J
 def _unmusical(net: CausalNet, recipe: Recipe, music: Path) -> Doubles:
     """Return the logits of all frames of windows without music, (n, labels)."""
     lessons = Lessons(recipe, read_excerpts(music, recipe.mixing.segment_frames))
-    heard = []
+    heard: list[Doubles] = []
+    windows = 0
     for step in range(_LESSONS):
         frames, _, targets, weights = lessons.batch(step, count=_SEGMENTS)
         background = [label in recipe.background for label in recipe.labels]
@@ -123,6 +126,9 @@ def _unmusical(net: CausalNet, recipe: Recipe, music: Path) -> Doubles:
             with torch.inference_mode():
                 logits, _ = net(torch.from_numpy(frames[none]), net.initial_state(int(none.sum())))
             heard.append(logits.flatten(0, 1).double().numpy())
+        windows += int(none.sum())
+        if windows >= _WINDOWS:
+            break
     return np.concatenate(heard) if heard else np.empty((0, len(recipe.labels)))
 
 
