@@ -5,6 +5,7 @@ import pytest
 import torch
 from small_run import small_bank, small_music, small_recipe
 
+from instrd.training import calibration
 from instrd.training.calibration import calibrate
 from instrd.training.errors import TrainingError
 from instrd.training.export import export
@@ -25,7 +26,24 @@ def material(folder: Path) -> Material:
     return Material(small_bank(folder / "stems"), small_music(folder / "music"))
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "a_few_windows")
+
+
+@pytest.fixture
+def a_few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to be seen of a calibration is seen of a few windows too."""
+    monkeypatch.setattr(calibration, "_BATCHES", 5)
+    monkeypatch.setattr(calibration, "_WINDOWS", 100)
+
+
+def test_so_many_windows_without_music_are_asked_for_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, speech = small_recipe(), small_music(tmp_path / "speech", loudest="tag 1")
+    net, frames = build(recipe).eval(), recipe.mixing.segment_frames
+    assert len(calibration._unmusical(net, recipe, speech)) == 5 * 24 * frames
+    monkeypatch.setattr(calibration, "_LESSONS", 2)
+    assert len(calibration._unmusical(net, recipe, speech)) == 2 * 24 * frames
 
 
 def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_cut(tmp_path: Path) -> None:
