@@ -32,6 +32,8 @@ def average_runs(runs: Sequence[Path], shares: Sequence[float], *, out: Path) ->
     if not math.isclose(sum(shares), 1.0, abs_tol=1e-6) or min(shares) < 0.0:
         given = ", ".join(map(str, shares))
         raise TrainingError("--share", f"got {given}; allowed: shares from 0 on, together 1")
+    if not (runs[-1] / RECIPE).is_file():
+        raise TrainingError(runs[-1], f"holds no {RECIPE}")
     if (out / CHECKPOINT).exists():
         raise TrainingError(out, "holds a run; give a folder that does not")
     read = [_read(run) for run in runs]
