@@ -9,7 +9,7 @@ from small_run import small_bank, small_recipe
 from instrd.training.audible import judge, prominence
 from instrd.training.errors import TrainingError
 from instrd.training.mixtures import Mixer
-from instrd.training.renders import PlayRender
+from instrd.training.renders import SynthRender
 from instrd.training.stems import ORGANS, SINGING, SPEAKERS, Job, Sounds, _synthetic_jobs
 
 MIXING = msgspec.structs.replace(small_recipe().mixing, segment_frames=100)
@@ -123,7 +123,7 @@ def test_a_mixer_without_stems_says_what_to_run(tmp_path: Path) -> None:
 
 
 def speakers_of(job: Job) -> list[Path]:
-    assert isinstance(job.render, PlayRender)
+    assert isinstance(job.render, SynthRender)
     assert isinstance(job.render.play, partial)
     recordings: list[Path] = job.render.play.args[0]
     return recordings

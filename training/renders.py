@@ -53,7 +53,7 @@ class PoolRender:
 
 
 @dataclass(frozen=True)
-class PlayedRender:
+class SamplerRender:
     """Plays scores on the notes of one source; of notes without pitch nothing comes."""
 
     recipe: Recipe
@@ -106,7 +106,7 @@ class Play(Protocol):
 
 
 @dataclass(frozen=True)
-class PlayRender:
+class SynthRender:
     """Has a synthesiser play or sing scores."""
 
     recipe: Recipe

@@ -23,9 +23,9 @@ from instrd.training.renders import (
     NOTES,
     MidiRender,
     NoiseRender,
-    PlayedRender,
-    PlayRender,
     PoolRender,
+    SamplerRender,
+    SynthRender,
 )
 from instrd.training.rooms import room_responses
 from instrd.training.singing import sing
@@ -133,12 +133,12 @@ def _pool_jobs(recipe: Recipe, data: Path, midi: Path) -> Iterator[Job]:
                 yield Job(label, source, part, PoolRender(recipe, data, chosen, grooves, share))
             own = [s for s in songs if _part_of(s.name, recipe) == part]
             if pitched := [c for c in chosen if _has_pitch(c)]:
-                render = PlayedRender(recipe, data, pitched, own, share)
+                render = SamplerRender(recipe, data, pitched, own, share)
                 yield Job(label, f"{source}, played", part, render)
     for (label, source), clips in by_origin(held_out).items():
         yield Job(label, source, "held_out", PoolRender(recipe, data, clips, grooves, 1.0))
         if pitched := [c for c in clips if _has_pitch(c)]:
-            render = PlayedRender(recipe, data, pitched, songs, 1.0)
+            render = SamplerRender(recipe, data, pitched, songs, 1.0)
             yield Job(label, f"{source}, played", "held_out", render)
 
 
@@ -165,10 +165,10 @@ def _synthetic_jobs(recipe: Recipe, sounds: Sounds) -> Iterator[Job]:
     ]
     for part, share in _shares(recipe):
         chosen = [s for s in songs if _part_of(s.name, recipe) == part]
-        yield Job("voice", SINGING, part, PlayRender(recipe, sing, chosen, share))
-        yield Job("organ", ORGANS, part, PlayRender(recipe, play_organs, chosen, share))
+        yield Job("voice", SINGING, part, SynthRender(recipe, sing, chosen, share))
+        yield Job("organ", ORGANS, part, SynthRender(recipe, play_organs, chosen, share))
         if spoken := [path for path, own in speakers if own == part]:
-            render = PlayRender(recipe, partial(sing_speech, spoken), chosen, share)
+            render = SynthRender(recipe, partial(sing_speech, spoken), chosen, share)
             yield Job("voice", SPEAKERS, part, render)
 
 

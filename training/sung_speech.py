@@ -149,12 +149,13 @@ def _tract(sound: Floats) -> Doubles:
 def _syllables(
     voiced: NDArray[np.bool_], loud: NDArray[np.bool_]
 ) -> Iterator[tuple[int, int, int]]:
+    consonant = loud & ~voiced
     edges = np.flatnonzero(np.diff(voiced.astype(np.int8), prepend=0, append=0))
     for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         if last - first < _LEAST_SYLLABLE:
             continue
         begin = first
-        while begin > 0 and first - begin < _CONSONANT and loud[begin - 1] > voiced[begin - 1]:
+        while begin > 0 and first - begin < _CONSONANT and consonant[begin - 1]:
             begin -= 1
         yield begin, first, last
 
