@@ -14,6 +14,7 @@ from instrd.models.mel import MelScale, cosine_matrix, mel_matrix
 RateHz = Annotated[int, Meta(ge=1_000, le=384_000)]
 Samples = Annotated[int, Meta(ge=1, le=32_768)]
 Bands = Annotated[int, Meta(ge=1, le=512)]
+_FLOORS = (1e-30, 1.0)  # whose single precision is neither 0 nor infinite
 Floats = NDArray[np.float32]
 
 
@@ -48,8 +49,8 @@ class FrontEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if self.hop > self.fft:
             msg = f"front-end: got hop {self.hop}, allowed 1..{self.fft} (the frame)"
             raise ValueError(msg)
-        if self.floor <= 0.0:
-            msg = f"front-end: got floor {self.floor}, allowed above 0"
+        if not _FLOORS[0] <= self.floor <= _FLOORS[1]:
+            msg = f"front-end: got floor {self.floor}, allowed {_FLOORS[0]}..{_FLOORS[1]}"
             raise ValueError(msg)
 
     @property

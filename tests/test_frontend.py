@@ -137,7 +137,13 @@ def test_silence_is_the_floor_of_every_band() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
-    [({"fmax_hz": 9000.0}, "8000"), ({"hop": 2048}, "hop 2048"), ({"floor": 0.0}, "floor")],
+    [
+        ({"fmax_hz": 9000.0}, "8000"),
+        ({"hop": 2048}, "hop 2048"),
+        ({"floor": 0.0}, "floor"),
+        ({"floor": 1e-60}, "floor 1e-60"),
+        ({"floor": 1e300}, "floor 1e[+]300"),
+    ],
 )
 def test_impossible_parameters_are_refused(wrong: dict[str, float], told: str) -> None:
     with pytest.raises(ValueError, match=told):
