@@ -42,7 +42,7 @@ def unwatched(outcomes: Iterable[teaching.Outcome], _: int) -> Iterable[teaching
 
 def hear(teacher: Path, out: Path, path: Path, most_s: float = 720.0) -> teaching.Outcome:
     """Hear one file in this process."""
-    recording = teaching.Recording(path, path.parent.name, f"{path.parent.name}/{path.name}.npz")
+    recording = teaching.Recording((path,), path.parent.name, f"{path.parent.name}/{path.name}.npz")
     return teaching._hear(recording, teacher=teacher, out=out, most_s=most_s)
 
 
@@ -75,6 +75,34 @@ def test_folders_become_a_bank_that_is_read_back(teacher: Path, tmp_path: Path) 
         ("games", (300, 80), (2, 527)),
     ]
     assert {m.frames.dtype for m in music} == {m.logits.dtype for m in music} == {np.dtype("f2")}
+
+
+def test_short_files_of_a_folder_are_heard_in_rows(teacher: Path, tmp_path: Path) -> None:
+    words = tmp_path / "words"
+    for name in ("a", "b", "c"):
+        write(words / "one" / f"{name}.wav", hiss(1, 2.0))
+    write(words / "one" / "long.wav", hiss(2, 5.0))
+    write(words / "two" / "alone.wav", hiss(3, 1.0))
+    (words / "two" / "broken.wav").write_bytes(b"no sound")
+    taught = teaching.teach(
+        [words],
+        teacher=teacher,
+        out=tmp_path / "bank",
+        most_minutes=1.0,
+        processes=1,
+        watch=unwatched,
+    )
+    heard = {entry.file: entry.frames for entry in taught.entries}
+    assert heard == {"words/one/a.wav.npz": 300, "words/one/long.wav.npz": 250}
+    assert taught.short == 1
+    assert [file.path.name for file in taught.broken] == ["broken.wav"]
+
+
+def test_a_row_lasts_half_a_minute(tmp_path: Path) -> None:
+    for number in range(22):
+        write(tmp_path / f"{number:02}.wav", hiss(1, 3.0))
+    rows = list(teaching.in_rows(sorted(tmp_path.iterdir())))
+    assert [len(row) for row in rows] == [10, 10, 2]
 
 
 @pytest.mark.parametrize(

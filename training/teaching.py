@@ -7,7 +7,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -37,15 +36,17 @@ Floats = NDArray[np.float32]
 
 SUFFIXES = frozenset({".ogg", ".mp3", ".flac", ".wav", ".opus"})
 _BATCH = 16
+_ROW_S = 30.0
+_WINDOW_S = WINDOW_FRAMES * FRONT_END.hop / FRONT_END.rate_hz
 _SAMPLES_OF_A_FRAME = FRONT_END.hop * RATE_HZ // FRONT_END.rate_hz
 """At the teacher's rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One file to hear, and its place in the bank."""
+    """What to hear and its place in the bank: a file, or short ones of one folder in a row."""
 
-    path: Path
+    paths: tuple[Path, ...]
     origin: str
     file: str
     labelled: bool = False
@@ -59,13 +60,20 @@ class Broken:
     reason: str
 
 
-Outcome = Entry | Broken | Literal["short"]
+@dataclass(frozen=True, slots=True)
+class Short:
+    """So many files that together last less than a window."""
+
+    files: int
+
+
+Outcome = Entry | Broken | Short
 Watch = Callable[[Iterable[Outcome], int], Iterable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """What is in the bank, and what is not: files of less than a window, and broken ones."""
+    """What is in the bank, and what is not: files too short, and broken ones."""
 
     entries: list[Entry]
     short: int
@@ -95,11 +103,15 @@ def teach(
     entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
     (out / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=1))
     broken = [outcome for outcome in outcomes if isinstance(outcome, Broken)]
-    return Taught(entries, outcomes.count("short"), broken)
+    short = sum(outcome.files for outcome in outcomes if isinstance(outcome, Short))
+    return Taught(entries, short, broken)
 
 
 def find_recordings(folders: Sequence[Path], split: Split | None = None) -> list[Recording]:
-    """Return all audio files below the folders, in order; raises `TrainingError`."""
+    """Return all audio files below the folders, in order; raises `TrainingError`.
+
+    What is shorter than a window is heard in rows; of a pool it is left out.
+    """
     origins: dict[str, Path] = {}
     found = []
     for folder in folders:
@@ -110,9 +122,10 @@ def find_recordings(folders: Sequence[Path], split: Split | None = None) -> list
             raise TrainingError(folder, f"has the name of {origins[origin]}; got it twice")
         origins[origin] = folder
         labelled = (folder / MANIFEST).is_file()
-        for path in _pool_files(folder, split) if labelled else _files_below(folder):
-            file = f"{origin}/{path.relative_to(folder).as_posix()}.npz"
-            found.append(Recording(path, origin, file, labelled))
+        alone = ((path,) for path in _pool_files(folder, split)) if labelled else ()
+        for paths in alone or in_rows(_files_below(folder)):
+            file = f"{origin}/{paths[0].relative_to(folder).as_posix()}.npz"
+            found.append(Recording(paths, origin, file, labelled))
     if not found:
         raise TrainingError(folders[0], f"holds no audio file ({', '.join(sorted(SUFFIXES))})")
     return found
@@ -121,6 +134,36 @@ def find_recordings(folders: Sequence[Path], split: Split | None = None) -> list
 def _files_below(folder: Path) -> list[Path]:
     below = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     return sorted(path for path in below if path.is_file())
+
+
+def in_rows(paths: Iterable[Path]) -> Iterator[tuple[Path, ...]]:
+    """Yield files one by one, but those shorter than a window in rows of half a minute.
+
+    A row is of one folder. What cannot be read stands alone, to be told when it is heard.
+    """
+    row: list[Path] = []
+    lasts_s = 0.0
+    for path in paths:
+        if row and (lasts_s >= _ROW_S or row[0].parent != path.parent):
+            yield tuple(row)
+            row, lasts_s = [], 0.0
+        own_s = _seconds(path)
+        if own_s is None or own_s >= _WINDOW_S:
+            yield (path,)
+        else:
+            row.append(path)
+            lasts_s += own_s
+    if row:
+        yield tuple(row)
+
+
+def _seconds(path: Path) -> float | None:
+    """Return how long a file lasts, at most a window."""
+    try:
+        sound, rate_hz = _listen(path, _WINDOW_S)
+    except AudioFileError:
+        return None
+    return len(sound) / rate_hz
 
 
 def _pool_files(folder: Path, split: Split | None) -> list[Path]:
@@ -148,14 +191,16 @@ def _hear(recording: Recording, *, teacher: Path, out: Path, most_s: float) -> O
     if file.is_file():
         music = read_recording(file, recording.origin)
         return _entry(recording, len(music.frames), len(music.logits))
-    try:
-        signal, rate_hz = _listen(recording.path, most_s)
-    except AudioFileError as error:
-        return Broken(recording.path, error.reason)
-    frames = frames_of(FRONT_END, resample(signal, rate_hz, FRONT_END.rate_hz))
+    heard = []
+    for path in recording.paths:
+        try:
+            heard.append(_listen(path, most_s))
+        except AudioFileError as error:
+            return Broken(path, error.reason)
+    frames = frames_of(FRONT_END, _row(heard, FRONT_END.rate_hz))
     if len(frames) < WINDOW_FRAMES:
-        return "short"
-    sound = resample(signal, rate_hz, RATE_HZ)
+        return Short(len(recording.paths))
+    sound = _row(heard, RATE_HZ)
     logits = _opinion(_teacher_of(teacher), sound, window_count(len(frames)))
     _write(file, frames=frames.astype(np.float16), logits=logits)
     return _entry(recording, len(frames), len(logits))
@@ -175,6 +220,11 @@ def _listen(path: Path, most_s: float) -> tuple[Floats, int]:
             if count >= most_s * file.rate_hz:
                 break
         return np.concatenate(blocks)[: round(most_s * file.rate_hz)], file.rate_hz
+
+
+def _row(heard: Iterable[tuple[Floats, int]], rate_hz: int) -> Floats:
+    """Return sounds, given with their rates, one after the other at one rate."""
+    return np.concatenate([resample(sound, own_hz, rate_hz) for sound, own_hz in heard])
 
 
 def _opinion(teacher: Teacher, sound: Floats, count: int) -> NDArray[np.float16]:
