@@ -57,6 +57,12 @@ def test_a_few_notes_or_a_narrow_range_make_no_instrument() -> None:
     assert instruments({f"drone_{k}.wav": key(60.0) for k in range(20)}, RATE_HZ) == []
 
 
+def test_notes_beyond_what_the_label_plays_are_left_out() -> None:
+    found = instruments(scale("bass", range(30, 70)), RATE_HZ, lowest=36, highest=55)
+    assert [len(one.notes) for one in found] == [22]
+    assert found[0].pitches[[0, -1]] == pytest.approx([35.0, 56.0], abs=0.3)
+
+
 def test_a_note_of_a_score_sounds_in_tune_at_its_time_for_as_long_as_it_lasts() -> None:
     library = Pitched([key(pitch, 2.0) for pitch in (57.3, 69.3)], np.array([57.3, 69.3]))
     played = _performed(

@@ -1,4 +1,3 @@
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -9,8 +8,6 @@ from small_run import small_bank, small_recipe
 from instrd.training.audible import judge, prominence
 from instrd.training.errors import TrainingError
 from instrd.training.mixtures import Mixer
-from instrd.training.renders import SynthRender
-from instrd.training.stems import ORGANS, SINGING, SPEAKERS, Job, Sounds, _synthetic_jobs
 
 MIXING = msgspec.structs.replace(small_recipe().mixing, segment_frames=100)
 ONSET, HOLD = MIXING.onset_frames, MIXING.hold_frames
@@ -120,37 +117,3 @@ def test_a_batch_has_the_shapes_of_the_recipe_and_nothing_below_the_floor(tmp_pa
 def test_a_mixer_without_stems_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="instrd-train render"):
         Mixer(small_recipe(), tmp_path, "train")
-
-
-def speakers_of(job: Job) -> list[Path]:
-    assert isinstance(job.render, SynthRender)
-    assert isinstance(job.render.play, partial)
-    recordings: list[Path] = job.render.play.args[0]
-    return recordings
-
-
-def test_speech_that_is_given_is_made_to_sing_by_speakers_of_one_part_each(tmp_path: Path) -> None:
-    for k in range(40):
-        for file in (f"midi/pop909/{k}.mid", f"speech/{k}/word.wav"):
-            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / file).touch()
-    sounds = Sounds(tmp_path, tmp_path / "midi", [tmp_path / "speech"])
-    jobs = list(_synthetic_jobs(small_recipe(), sounds))
-    made = [(job.label, job.origin, job.part) for job in jobs]
-    assert sorted(made) == sorted(
-        (label, origin, part)
-        for label, origin in (("voice", SINGING), ("organ", ORGANS), ("voice", SPEAKERS))
-        for part in ("train", "calibrate")
-    )
-    singers = [path for job in jobs if job.origin == SPEAKERS for path in speakers_of(job)]
-    assert len(singers) == len(set(singers)) == 40
-    without = _synthetic_jobs(small_recipe(), Sounds(tmp_path, tmp_path / "midi"))
-    assert SPEAKERS not in {job.origin for job in without}
-
-
-def test_a_folder_without_speech_is_named(tmp_path: Path) -> None:
-    (tmp_path / "midi" / "pop909").mkdir(parents=True)
-    (tmp_path / "midi" / "pop909" / "1.mid").touch()
-    sounds = Sounds(tmp_path, tmp_path / "midi", [tmp_path / "nobody"])
-    with pytest.raises(TrainingError, match="nobody: holds no recording of speech"):
-        list(_synthetic_jobs(small_recipe(), sounds))

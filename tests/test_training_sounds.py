@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import mido
@@ -8,14 +9,16 @@ from sounds import silence, tone
 
 from instrd.models.mel import mel_to_hz
 from instrd.training.errors import TrainingError
+from instrd.training.noises import applause, noises, traffic
 from instrd.training.organs import _ORGANS, _sound, play_organs, rotated
 from instrd.training.performances import VOICES, _folded, _melody, read_notes
-from instrd.training.phrases import chain, trimmed
-from instrd.training.rooms import clipped, equaliser, noise, noises, reverberated, room_responses
+from instrd.training.phrases import chain, let_ring, trimmed
+from instrd.training.rooms import clipped, equaliser, noise, reverberated, room_responses
 from instrd.training.singing import sing
 from instrd.training.sung_speech import _stretched, heard, sing_speech
 
 RATE_HZ = 16_000
+Play = Callable[[int, int, np.random.Generator], np.ndarray]
 
 
 def generator() -> np.random.Generator:
@@ -49,6 +52,27 @@ def test_chained_notes_fill_the_track_below_full_scale(label: str) -> None:
     assert np.abs(track).max() == pytest.approx(0.7, abs=1e-3)
     quarters = track.reshape(4, -1)
     assert (np.abs(quarters).max(axis=1) > 0.01).all()
+
+
+def test_a_note_that_rings_lasts_as_long_as_it_was_recorded() -> None:
+    note = tone(300.0, 2.0, RATE_HZ)
+    track = let_ring([note], label="flute", length=40 * RATE_HZ, rng=generator())
+    assert np.abs(track).max() == pytest.approx(0.7, abs=1e-3)
+    sounding = np.abs(track.reshape(-1, 160)).max(axis=1) > 1e-3
+    edges = np.flatnonzero(np.diff(sounding.astype(np.int8), prepend=0, append=0))
+    lengths_s = (edges[1::2] - edges[::2])[:-1] * 0.01  # the last one is cut off
+    assert len(lengths_s) > 2
+    assert lengths_s.min() > 2.0 * 2.0 ** (-2.0 / 12.0) - 0.02
+
+
+def test_keys_that_ring_together_make_chords() -> None:
+    notes = [tone(hz, 1.0, RATE_HZ) for hz in (300.0, 400.0, 500.0)]
+    peaks = {}
+    for label in ("flute", "piano"):
+        track = let_ring(notes, label=label, length=60 * RATE_HZ, rng=generator())
+        seconds = np.abs(np.fft.rfft(track.reshape(60, -1), axis=1))[:, 250:600]
+        peaks[label] = np.mean((seconds > 0.3 * seconds.max(axis=1, keepdims=True)).sum(axis=1))
+    assert peaks["piano"] > peaks["flute"]
 
 
 def test_whole_recordings_follow_each_other_uncut() -> None:
@@ -173,6 +197,24 @@ def test_noises_fill_their_track_below_full_scale() -> None:
     assert len(track) == 20 * RATE_HZ
     assert 0.05 < np.abs(track).max() < 1.0
     assert (np.abs(track.reshape(20, -1)).max(axis=1) > 1e-3).all()
+
+
+@pytest.mark.parametrize("kind", [applause, traffic])
+def test_a_crowd_and_a_road_are_as_long_as_asked_and_as_loud_as_other_noises(kind: Play) -> None:
+    for seed, size in enumerate((1, 800, 3 * RATE_HZ)):
+        sound = kind(size, RATE_HZ, np.random.default_rng(seed))
+        assert sound.shape == (size,)
+        assert np.isfinite(sound).all()
+        assert np.abs(sound).max() <= 0.3 + 1e-6
+
+
+def test_few_hands_are_heard_one_by_one_and_many_are_a_noise() -> None:
+    crests = []
+    for seed in range(60):
+        sound = applause(4 * RATE_HZ, RATE_HZ, np.random.default_rng(seed))
+        crests.append(np.abs(sound).max() / np.sqrt(np.mean(sound**2)))
+    assert min(crests) < 8.0
+    assert max(crests) > 16.0
 
 
 def test_a_room_passes_the_direct_sound_first_and_keeps_the_length() -> None:

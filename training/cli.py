@@ -43,6 +43,9 @@ Speech = Annotated[
     list[Path] | None,
     typer.Option(help="A folder of speech that is made to sing; may be given again."),
 ]
+Sinsy = Annotated[
+    bool, typer.Option(help="Have Sinsy's singer sing too; needs pip install 'instrd[singing]'.")
+]
 
 
 @app.command()
@@ -53,13 +56,14 @@ def render(
     stems: Bank,
     *,
     speech: Speech = None,
+    sinsy: Sinsy = False,
     processes: int = 2,
 ) -> None:
     """Render the stems that mixtures are made of; minutes, once."""
     from instrd.training.recipe import read_recipe  # noqa: PLC0415 - each command loads its own
     from instrd.training.stems import Sounds, render_bank  # noqa: PLC0415
 
-    sounds = Sounds(data, midi, speech or [])
+    sounds = Sounds(data, midi, speech or [], sinsy=sinsy)
     render_bank(read_recipe(recipe), sounds, folder=stems, processes=processes)
 
 

@@ -25,6 +25,8 @@ from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
 from instrd.training.pool import credits_of, divide, read_pool
 from instrd.training.recipe import Recipe
+from instrd.training.stems import SINSY, read_tracks
+from instrd.training.trained_singing import CREDIT
 
 TEACHER = Credit("EfficientAT mn04", "MIT", "Schmid et al. 2023; its opinions, not its weights")
 _HEARD_BY_TEACHER = ("as its package says", "recordings that the teacher gave its opinion of")
@@ -54,7 +56,7 @@ def export(
     else:
         known = _recipe_of(measured)
         calibrated = calibrate(trained(known, measured), known, bank, "held_out", music, served=net)
-    credited = (*_credits(recipe, data), *(_teachers_credits(music) if music else ()))
+    credited = (*_credits(recipe, data, bank), *(_teachers_credits(music) if music else ()))
     manifest = _manifest(recipe, net, calibrated, credited)
     if figures is not None:
         held_out = read_bundle(figures).manifest.metrics["held_out"]
@@ -70,10 +72,11 @@ def _recipe_of(run: Path) -> Recipe:
         raise TrainingError(run, "holds no training run; run instrd-train fit first") from error
 
 
-def _credits(recipe: Recipe, data: Path) -> tuple[Credit, ...]:
+def _credits(recipe: Recipe, data: Path, bank: Path) -> tuple[Credit, ...]:
     train, held_out = divide(read_pool(data), recipe.split)
     heard = [*train, *held_out] if "held_out" in recipe.fit.parts else train
-    return (*credits_of(heard), *SOUNDFONTS.values(), GROOVE, POP909)
+    singers = [CREDIT] if any(track.origin == SINSY for track in read_tracks(bank)) else []
+    return (*credits_of(heard), *SOUNDFONTS.values(), *singers, GROOVE, POP909)
 
 
 def _teachers_credits(music: Path) -> tuple[Credit, ...]:

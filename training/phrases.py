@@ -38,6 +38,31 @@ def chain(
     return track * np.float32(0.7 / peak) if peak > 0.0 else track
 
 
+def let_ring(
+    notes: Sequence[Floats], *, label: str, length: int, rng: np.random.Generator
+) -> Floats:
+    """Return (length,) of notes, strokes or chords that last as long as they were recorded.
+
+    Music damps or covers nearly all ends of its notes; but what is played alone, slowly or as an
+    example is mostly made of them. Some are followed by a rest, others ring on under the next.
+    """
+    track = np.zeros(length, np.float32)
+    position = 0
+    while position < length:
+        voices = int(rng.integers(2, 5)) if label in CHORDAL and rng.random() < 0.3 else 1
+        longest, spread = 0, rng.uniform(0.0, 500.0)
+        for voice in range(voices):
+            note = notes[int(rng.integers(len(notes)))]
+            sound = _shaped(note, 2 * len(note), rng)
+            add(track, sound * np.float32(rng.uniform(0.4, 1.0)), position + int(voice * spread))
+            longest = max(longest, len(sound))
+        advance = longest * rng.uniform(0.4, 1.0) if rng.random() < 0.5 else longest
+        rest = rng.uniform(0.0, 16_000.0) if rng.random() < 0.4 else 0.0
+        position += int(advance + rest) + 1
+    peak = float(np.abs(track).max())
+    return track * np.float32(0.7 / peak) if peak > 0.0 else track
+
+
 def trimmed(note: Floats) -> Floats:
     """Return a note without the silence before and after it."""
     loud = np.flatnonzero(np.abs(note) > np.abs(note).max() * 10.0 ** (-_SILENCE_DB / 20.0))

@@ -43,25 +43,6 @@ def noise(length: int, rng: np.random.Generator) -> Floats:
     return scaled
 
 
-def noises(length: int, rate_hz: int, rng: np.random.Generator) -> Floats:
-    """Return (length,) of noises, hum, tones and glides of 1 to 6 s each, some fading in or out."""
-    track = np.zeros(length, np.float32)
-    start = 0
-    while start < length:
-        size = min(int(rng.uniform(1.0, 6.0) * rate_hz), length - start)
-        if rng.random() < 0.75:
-            piece = np.float32(0.1) * noise(size, rng)
-        else:
-            ends_hz = np.exp(rng.uniform(np.log(60.0), np.log(6000.0), 2))
-            hz = np.linspace(ends_hz[0], ends_hz[int(rng.random() < 0.5)], size)
-            piece = (0.1 * np.sin(2.0 * np.pi * np.cumsum(hz) / rate_hz)).astype(np.float32)
-        first, last = rng.uniform(0.1, 1.0, 2)
-        fade = np.linspace(first, last, size, dtype=np.float32)
-        track[start : start + size] = piece * fade
-        start += size
-    return track
-
-
 def clipped(signal: Floats, drive: float) -> Floats:
     """Return the signal through a soft clipper, peak near 1 / drive kept small by tanh."""
     peak = np.float32(max(float(np.abs(signal).max()), 1e-9))

@@ -22,6 +22,7 @@ _PITCH_HZ = (30.0, 3000.0)
 _JUDGED_S = 0.8
 _STEADY = 0.5  # semitones within which half of a note's frames lie
 _CLOSE = 4.5  # semitones that a note may be moved
+_MARGIN = 1.5  # semitones that a note may lie outside of what its label plays
 _LEAST_NOTES, _LEAST_RANGE = 12, 12.0
 _STRUMMED = ("guitar",)
 _CHORD_S = 0.03
@@ -35,8 +36,13 @@ class Pitched:
     pitches: NDArray[np.float64]
 
 
-def instruments(notes: Mapping[str, Floats], rate_hz: int) -> list[Pitched]:
-    """Sort notes, by name, into instruments; notes without a steady pitch are left out.
+def instruments(
+    notes: Mapping[str, Floats], rate_hz: int, *, lowest: int = 0, highest: int = 127
+) -> list[Pitched]:
+    """Sort notes, by name, into instruments.
+
+    Notes without a steady pitch are left out, and those below or above what the label plays: a
+    bass that is taken up to where guitars begin teaches to take guitars for basses.
 
     Libraries write the instrument or the way it is played before the first underscore; where that
     leaves too few notes, they are of one instrument.
@@ -44,7 +50,7 @@ def instruments(notes: Mapping[str, Floats], rate_hz: int) -> list[Pitched]:
     heard = {name: pitch_of(note, rate_hz) for name, note in notes.items()}
     groups: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for name, pitch in heard.items():
-        if pitch is not None:
+        if pitch is not None and lowest - _MARGIN <= pitch <= highest + _MARGIN:
             groups[name.partition("_")[0]].append((pitch, name))
     everything = [each for group in groups.values() for each in group]
     whole = [group for group in groups.values() if _is_instrument(group)]

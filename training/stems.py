@@ -16,24 +16,27 @@ from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import audio_files
 from instrd.training.organs import play_organs
 from instrd.training.performances import scores_for
-from instrd.training.pool import Clip, by_origin, divide, read_pool
+from instrd.training.pool import by_origin, divide, read_pool
 from instrd.training.recipe import Part, Recipe
 from instrd.training.recordings import recorded
 from instrd.training.renders import (
-    NOTES,
+    ChainRender,
     MidiRender,
     NoiseRender,
-    PoolRender,
+    RingingRender,
     SamplerRender,
+    Source,
     SynthRender,
 )
 from instrd.training.rooms import room_responses
 from instrd.training.singing import sing
 from instrd.training.sung_speech import sing_speech
+from instrd.training.trained_singing import sing_trained
 
 Floats = NDArray[np.float32]
 BANK = "bank.json"
 SINGING = "synthetic singing"
+SINSY = "Sinsy"
 SPEAKERS = "singing made of speech"
 ORGANS = "synthetic organs"
 NOISES = "synthetic noises"
@@ -74,6 +77,8 @@ class Sounds:
     midi: Path
     speech: Sequence[Path] = ()
     """Folders of recordings; those that lie in one folder are taken to be of one speaker."""
+    sinsy: bool = False
+    """Whether Sinsy's singer sings; pysinsy must be installed."""
 
 
 def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int) -> None:
@@ -88,14 +93,18 @@ def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int)
     (folder / BANK).write_bytes(msgspec.json.format(msgspec.json.encode(tracks), indent=1))
 
 
-def read_bank(folder: Path, *parts: Part) -> list[tuple[Track, NDArray[np.float16]]]:
-    """Return the tracks of some parts, mapped from disk; raises `TrainingError`."""
+def read_tracks(folder: Path) -> list[Track]:
+    """Return what a bank holds, without reading it; raises `TrainingError`."""
     try:
-        tracks = msgspec.json.decode((folder / BANK).read_bytes(), type=list[Track])
+        return msgspec.json.decode((folder / BANK).read_bytes(), type=list[Track])
     except OSError as error:
         raise TrainingError(folder, "holds no stem bank; run instrd-train render first") from error
-    mapped = [(t, np.load(folder / t.file, mmap_mode="r")) for t in tracks if t.part in parts]
-    return [(track, np.asarray(rows)) for track, rows in mapped]
+
+
+def read_bank(folder: Path, *parts: Part) -> list[tuple[Track, NDArray[np.float16]]]:
+    """Return the tracks of some parts, mapped from disk; raises `TrainingError`."""
+    tracks = [track for track in read_tracks(folder) if track.part in parts]
+    return [(track, np.asarray(np.load(folder / track.file, mmap_mode="r"))) for track in tracks]
 
 
 def framed(sound: Floats, front_end: FrontEnd) -> NDArray[np.float16]:
@@ -127,23 +136,27 @@ def _pool_jobs(recipe: Recipe, data: Path, midi: Path) -> Iterator[Job]:
     train, held_out = divide(read_pool(data), recipe.split)
     grooves = scores_for("drum", midi)
     songs = scores_for("piano", midi)
-    for (label, source), clips in by_origin(train).items():
+    for clips in by_origin(train).values():
         for part, share in _shares(recipe):
-            if chosen := [c for c in clips if _part_of(c.path, recipe) == part]:
-                yield Job(label, source, part, PoolRender(recipe, data, chosen, grooves, share))
+            chosen = [c for c in clips if _part_of(c.path, recipe) == part]
             own = [s for s in songs if _part_of(s.name, recipe) == part]
-            if pitched := [c for c in chosen if _has_pitch(c)]:
-                render = SamplerRender(recipe, data, pitched, own, share)
-                yield Job(label, f"{source}, played", part, render)
-    for (label, source), clips in by_origin(held_out).items():
-        yield Job(label, source, "held_out", PoolRender(recipe, data, clips, grooves, 1.0))
-        if pitched := [c for c in clips if _has_pitch(c)]:
-            render = SamplerRender(recipe, data, pitched, songs, 1.0)
-            yield Job(label, f"{source}, played", "held_out", render)
+            yield from _source_jobs(Source(recipe, data, chosen, share), part, grooves, own)
+    for clips in by_origin(held_out).values():
+        yield from _source_jobs(Source(recipe, data, clips, 1.0), "held_out", grooves, songs)
 
 
-def _has_pitch(clip: Clip) -> bool:
-    return clip.kind == NOTES and clip.label != "drum"
+def _source_jobs(
+    source: Source, part: Part, grooves: list[Path], songs: list[Path]
+) -> Iterator[Job]:
+    """Yield all that is made of what one source has of one label."""
+    if not source.clips:
+        return
+    label, name = source.clips[0].label, source.clips[0].source
+    yield Job(label, name, part, ChainRender(source, grooves))
+    if single := source.of_notes():
+        yield Job(label, f"{name}, ringing", part, RingingRender(single))
+        if label != "drum":
+            yield Job(label, f"{name}, played", part, SamplerRender(single, songs))
 
 
 def _midi_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
@@ -166,6 +179,8 @@ def _synthetic_jobs(recipe: Recipe, sounds: Sounds) -> Iterator[Job]:
     for part, share in _shares(recipe):
         chosen = [s for s in songs if _part_of(s.name, recipe) == part]
         yield Job("voice", SINGING, part, SynthRender(recipe, sing, chosen, share))
+        if sounds.sinsy:
+            yield Job("voice", SINSY, part, SynthRender(recipe, sing_trained, chosen, share))
         yield Job("organ", ORGANS, part, SynthRender(recipe, play_organs, chosen, share))
         if spoken := [path for path, own in speakers if own == part]:
             render = SynthRender(recipe, partial(sing_speech, spoken), chosen, share)

@@ -1,0 +1,122 @@
+"""The stem bank: what is made of which sources, and what is credited."""
+
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from small_run import small_bank, small_recipe
+from sounds import silence, tone
+
+from instrd.training.errors import TrainingError
+from instrd.training.export import _credits
+from instrd.training.pool import read_pool
+from instrd.training.renders import ChainRender, RingingRender, SamplerRender, Source, SynthRender
+from instrd.training.stems import (
+    BANK,
+    ORGANS,
+    SINGING,
+    SINSY,
+    SPEAKERS,
+    Job,
+    Sounds,
+    _pool_jobs,
+    _synthetic_jobs,
+    read_tracks,
+)
+from instrd.training.trained_singing import CREDIT
+
+RATE_HZ = 16_000
+FIELDS = "path,label,source,original,licence,credit,kind,seconds"
+
+
+def small_pool(folder: Path, *rows: str) -> Path:
+    folder.mkdir()
+    lines = [
+        f"{name}.wav,{label},{name},{name},,,{kind},2" for name, label, kind in map(str.split, rows)
+    ]
+    (folder / "manifest.csv").write_text("\n".join([FIELDS, *lines]))
+    return folder
+
+
+def small_midi(folder: Path) -> Path:
+    for file in ("pop909/1.mid", "groove/1.mid"):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    return folder
+
+
+def speakers_of(job: Job) -> list[Path]:
+    assert isinstance(job.render, SynthRender)
+    assert isinstance(job.render.play, partial)
+    recordings: list[Path] = job.render.play.args[0]
+    return recordings
+
+
+def test_speech_that_is_given_is_made_to_sing_by_speakers_of_one_part_each(tmp_path: Path) -> None:
+    for k in range(40):
+        for file in (f"midi/pop909/{k}.mid", f"speech/{k}/word.wav"):
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file).touch()
+    sounds = Sounds(tmp_path, tmp_path / "midi", [tmp_path / "speech"])
+    jobs = list(_synthetic_jobs(small_recipe(), sounds))
+    made = [(job.label, job.origin, job.part) for job in jobs]
+    assert sorted(made) == sorted(
+        (label, origin, part)
+        for label, origin in (("voice", SINGING), ("organ", ORGANS), ("voice", SPEAKERS))
+        for part in ("train", "calibrate")
+    )
+    singers = [path for job in jobs if job.origin == SPEAKERS for path in speakers_of(job)]
+    assert len(singers) == len(set(singers)) == 40
+    without = _synthetic_jobs(small_recipe(), Sounds(tmp_path, tmp_path / "midi"))
+    assert SPEAKERS not in {job.origin for job in without}
+
+
+def test_a_folder_without_speech_is_named(tmp_path: Path) -> None:
+    (tmp_path / "midi" / "pop909").mkdir(parents=True)
+    (tmp_path / "midi" / "pop909" / "1.mid").touch()
+    sounds = Sounds(tmp_path, tmp_path / "midi", [tmp_path / "nobody"])
+    with pytest.raises(TrainingError, match="nobody: holds no recording of speech"):
+        list(_synthetic_jobs(small_recipe(), sounds))
+
+
+def test_notes_are_chained_ring_and_play_scores_and_phrases_are_played_as_they_are(
+    tmp_path: Path,
+) -> None:
+    pool = small_pool(tmp_path / "pool", "keys flute notes", "solo flute phrases", "kit drum notes")
+    base = small_recipe(labels=("flute", "drum", "other"))
+    jobs = list(_pool_jobs(base, pool, small_midi(tmp_path / "midi")))
+    made = {(job.label, job.origin, type(job.render)) for job in jobs}
+    assert made == {
+        ("flute", "keys", ChainRender),
+        ("flute", "keys, ringing", RingingRender),
+        ("flute", "keys, played", SamplerRender),
+        ("flute", "solo", ChainRender),
+        ("drum", "kit", ChainRender),
+        ("drum", "kit, ringing", RingingRender),
+    }
+
+
+def test_ringing_notes_lose_the_silence_around_them_and_keep_their_length(tmp_path: Path) -> None:
+    pool = small_pool(tmp_path / "pool", "keys flute notes")
+    note = np.concatenate([silence(0.5, RATE_HZ), tone(440.0, 1.0, RATE_HZ), silence(0.5, RATE_HZ)])
+    soundfile.write(pool / "keys.wav", note, RATE_HZ)
+    recipe = small_recipe()
+    source = Source(recipe, pool, read_pool(pool), 1.0)
+    track = RingingRender(source)(np.random.default_rng(3))
+    assert len(track) == 2 * recipe.stems.repeats * RATE_HZ / 2
+    assert np.abs(track[: RATE_HZ // 10]).max() > 0.1
+
+
+def test_sinsy_sings_and_is_credited_only_where_asked(tmp_path: Path) -> None:
+    midi = small_midi(tmp_path / "midi")
+    for sinsy in (False, True):
+        jobs = _synthetic_jobs(small_recipe(), Sounds(tmp_path, midi, sinsy=sinsy))
+        assert (SINSY in {job.origin for job in jobs}) == sinsy
+    pool, bank = small_pool(tmp_path / "pool", "keys flute notes"), small_bank(tmp_path / "bank")
+    assert CREDIT not in _credits(small_recipe(), pool, bank)
+    sung = [msgspec.structs.replace(track, origin=SINSY) for track in read_tracks(bank)]
+    (bank / BANK).write_bytes(msgspec.json.encode(sung))
+    assert CREDIT in _credits(small_recipe(), pool, bank)
