@@ -6,8 +6,9 @@
 
 The material is what the bundle's recipe holds out of the pool, and none of it background. Cut
 into single seconds and into pieces of 3 s, each louder than -50 dBFS, and taken whole (clips
-with a loud second). Everyone hears the same cuts: instrd from a cold start in each, YAMNet and
-the teacher zero-shot (peers.py). The four are the paper's labels with all others masked.
+with a loud second); of mixtures of such pieces (mixes.py) the predominant instrument is asked.
+Everyone hears the same cuts: instrd from a cold start in each, YAMNet and the teacher zero-shot
+(peers.py). The four are the paper's labels with all others masked.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import msgspec
 import numpy as np
 import torch
 from call_cost import Cost, costs
+from mixes import Piece, draw_mixes
 from numpy.typing import NDArray
 from peers import BundlePeer, Peer, TeacherPeer, YamNet, open_bundle, open_yamnet
 from rich.console import Console
@@ -37,6 +39,7 @@ RATE_HZ = 16_000
 """Cuts are made at this rate; those of other peers are the same moments at theirs."""
 LEVEL_DBFS = -50.0
 WHOLE = "whole clips"
+MIXES = "mixes of 3 s"
 LENGTHS = {"1 s": RATE_HZ, "3 s": 3 * RATE_HZ}
 EVERYWHERE = "all"
 
@@ -102,6 +105,25 @@ def judge(peers: Sequence[Peer], clip: Clip, data: Path) -> Iterator[tuple[str, 
                     yield peer.name, Row(cut, clip.source, clip.label, scores)
 
 
+def judge_mixes(
+    peers: Sequence[Peer], clips: Sequence[Clip], data: Path
+) -> Iterator[tuple[str, Row]]:
+    """Have every peer judge mixtures of the loud pieces of 3 s; yield as `judge` does."""
+    pieces = [piece for clip in clips for piece in _pieces(clip, data)]
+    for mix in draw_mixes(pieces):
+        clip = mix.predominant
+        for peer in peers:
+            scores = peer.scores(mix.sound(data, peer.rate_hz)[None])[0]
+            yield peer.name, Row(MIXES, clip.source, clip.label, scores)
+
+
+def _pieces(clip: Clip, data: Path) -> Iterator[Piece]:
+    signal = listen(data / clip.path, RATE_HZ)
+    for start, length in cuts(signal)["3 s"]:
+        rms = float(np.sqrt(np.mean(signal[start : start + length].astype(np.float64) ** 2)))
+        yield Piece(clip, start / RATE_HZ, (start + length) / RATE_HZ, rms)
+
+
 def _take(signal: Floats, place: tuple[int, int], rate_hz: int) -> Floats:
     """Return the samples of a place, filled with zeros where the signal ends before it."""
     start, length = (samples * rate_hz // RATE_HZ for samples in place)
@@ -114,7 +136,7 @@ def figures(
 ) -> Iterator[Figures]:
     """Yield the figures of each cut, source and peer; the first source is all of them."""
     some = next(iter(rows.values()))
-    for cut in (*LENGTHS, WHOLE):
+    for cut in (*LENGTHS, WHOLE, MIXES):
         sources = sorted({row.source for row in some if row.cut == cut})
         for source in (EVERYWHERE, *sources):
             for peer, judged in rows.items():
@@ -198,6 +220,8 @@ def main() -> None:
     for clip in track(known, "Judging", console=Console(stderr=True)):
         for name, row in judge(peers, clip, chosen.data):
             rows[name].append(row)
+    for name, row in judge_mixes(peers, known, chosen.data):
+        rows[name].append(row)
     accuracies, spent = list(figures(rows, labels, four)), costs(bundle, yamnet, teacher)
     console = Console(width=130)
     console.print(accuracy_table(accuracies), cost_table(spent))
