@@ -108,6 +108,8 @@ def test_ringing_notes_lose_the_silence_around_them_and_keep_their_length(tmp_pa
     track = RingingRender(source)(np.random.default_rng(3))
     assert len(track) == 2 * recipe.stems.repeats * RATE_HZ / 2
     assert np.abs(track[: RATE_HZ // 10]).max() > 0.1
+    soundfile.write(pool / "keys.wav", silence(2.0, RATE_HZ), RATE_HZ)
+    assert len(RingingRender(source)(np.random.default_rng(3))) == 0
 
 
 def test_sinsy_sings_and_is_credited_only_where_asked(tmp_path: Path) -> None:

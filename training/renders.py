@@ -89,13 +89,15 @@ class ChainRender:
 
 @dataclass(frozen=True)
 class RingingRender:
-    """Lets the notes or strokes of one source ring to their ends, one by one."""
+    """Lets the notes or strokes of one source ring to their ends; of clicks nothing comes."""
 
     notes: Source
 
     def __call__(self, rng: np.random.Generator) -> Floats:
         sounds = [trimmed(sound) for sound in self.notes.sounds().values()]
         sounds = [sound for sound in sounds if len(sound) > int(_SHORTEST_S * self.notes.rate_hz)]
+        if not sounds:
+            return np.zeros(0, np.float32)
         length = self.notes.length // 2
         return let_ring(sounds, label=self.notes.label, length=length, rng=rng)
 
