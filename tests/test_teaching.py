@@ -40,6 +40,25 @@ def unwatched(outcomes: Iterable[teaching.Outcome], _: int) -> Iterable[teaching
     return outcomes
 
 
+def teach(
+    teacher: Path,
+    folders: list[Path],
+    out: Path,
+    *,
+    processes: int = 1,
+    split: Split | None = None,
+) -> teaching.Taught:
+    return teaching.teach(
+        folders,
+        teacher=teacher,
+        out=out,
+        most_minutes=1.0,
+        processes=processes,
+        watch=unwatched,
+        split=split,
+    )
+
+
 def hear(teacher: Path, out: Path, path: Path, most_s: float = 720.0) -> teaching.Outcome:
     """Hear one file in this process."""
     recording = teaching.Recording((path,), path.parent.name, f"{path.parent.name}/{path.name}.npz")
@@ -58,14 +77,7 @@ def test_folders_become_a_bank_that_is_read_back(teacher: Path, tmp_path: Path) 
     write(tmp_path / "games" / "short.wav", hiss(4, 3.9))
     (tmp_path / "games" / "broken.ogg").write_bytes(b"OggS no more")
     (tmp_path / "games" / "readme.txt").write_text("no sound")
-    taught = teaching.teach(
-        [tmp_path / "songs", tmp_path / "games"],
-        teacher=teacher,
-        out=tmp_path / "bank",
-        most_minutes=1.0,
-        processes=1,
-        watch=unwatched,
-    )
+    taught = teach(teacher, [tmp_path / "songs", tmp_path / "games"], tmp_path / "bank")
     assert taught.short == 1
     assert [file.path.name for file in taught.broken] == ["broken.ogg"]
     music = read_music(tmp_path / "bank")
@@ -84,14 +96,7 @@ def test_short_files_of_a_folder_are_heard_in_rows(teacher: Path, tmp_path: Path
     write(words / "one" / "long.wav", hiss(2, 5.0))
     write(words / "two" / "alone.wav", hiss(3, 1.0))
     (words / "two" / "broken.wav").write_bytes(b"no sound")
-    taught = teaching.teach(
-        [words],
-        teacher=teacher,
-        out=tmp_path / "bank",
-        most_minutes=1.0,
-        processes=1,
-        watch=unwatched,
-    )
+    taught = teach(teacher, [words], tmp_path / "bank")
     heard = {entry.file: entry.frames for entry in taught.entries}
     assert heard == {"words/one/a.wav.npz": 300, "words/one/long.wav.npz": 250}
     assert taught.short == 1
@@ -149,13 +154,8 @@ def test_several_processes_fill_the_bank_that_one_would(teacher: Path, tmp_path:
         write(tmp_path / "songs" / name, hiss(1, 4.5))
     (tmp_path / "songs" / "c.wav").write_bytes(b"no sound")
     for processes in (1, 2):
-        taught = teaching.teach(
-            [tmp_path / "songs"],
-            teacher=teacher,
-            out=tmp_path / f"by-{processes}",
-            most_minutes=1.0,
-            processes=processes,
-            watch=unwatched,
+        taught = teach(
+            teacher, [tmp_path / "songs"], tmp_path / f"by-{processes}", processes=processes
         )
         assert [file.path.name for file in taught.broken] == ["c.wav"]
     alone, together = (read_music(tmp_path / f"by-{processes}") for processes in (1, 2))
@@ -204,15 +204,7 @@ def test_of_a_pool_only_known_sources_are_heard_and_said_to_be_labelled(
     fields = "path,label,source,original,licence,credit,kind,seconds"
     (pool / "manifest.csv").write_text("\n".join([fields, *rows]))
     split = Split(sources=("kept",))
-    taught = teaching.teach(
-        [pool],
-        teacher=teacher,
-        out=tmp_path / "bank",
-        most_minutes=1.0,
-        processes=1,
-        watch=unwatched,
-        split=split,
-    )
+    taught = teach(teacher, [pool], tmp_path / "bank", split=split)
     assert [entry.file for entry in taught.entries] == ["pool/known.wav.npz"]
     assert [music.labelled for music in read_music(tmp_path / "bank")] == [True]
     with pytest.raises(TrainingError, match="is a pool; needs a recipe"):

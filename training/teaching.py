@@ -122,8 +122,8 @@ def find_recordings(folders: Sequence[Path], split: Split | None = None) -> list
             raise TrainingError(folder, f"has the name of {origins[origin]}; got it twice")
         origins[origin] = folder
         labelled = (folder / MANIFEST).is_file()
-        alone = ((path,) for path in _pool_files(folder, split)) if labelled else ()
-        for paths in alone or in_rows(_files_below(folder)):
+        rows = _pool_rows(folder, split) if labelled else in_rows(_files_below(folder))
+        for paths in rows:
             file = f"{origin}/{paths[0].relative_to(folder).as_posix()}.npz"
             found.append(Recording(paths, origin, file, labelled))
     if not found:
@@ -166,11 +166,11 @@ def _seconds(path: Path) -> float | None:
     return len(sound) / rate_hz
 
 
-def _pool_files(folder: Path, split: Split | None) -> list[Path]:
+def _pool_rows(folder: Path, split: Split | None) -> list[tuple[Path, ...]]:
     if split is None:
         raise TrainingError(folder, "is a pool; needs a recipe that says what of it is held out")
     known, _ = divide(read_pools([folder]), split)
-    return sorted(Path(clip.path) for clip in known)
+    return sorted((Path(clip.path),) for clip in known)
 
 
 def _by_several(
