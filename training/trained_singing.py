@@ -111,8 +111,9 @@ def _singer() -> Any:
         hint = "is not installed; run pip install 'instrd[singing]'"
         raise TrainingError("pysinsy", hint) from error
     singer = pysinsy.Sinsy()
-    singer.setLanguages("j", pysinsy.get_default_dic_dir())
-    singer.loadVoices(pysinsy.get_default_htsvoice())
+    knows_words = singer.setLanguages("j", pysinsy.get_default_dic_dir())
+    if not (knows_words and singer.loadVoices(pysinsy.get_default_htsvoice())):
+        raise TrainingError("pysinsy", "lacks the words or the voice that it comes with")
     return singer
 
 
