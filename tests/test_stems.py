@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import mido
 import msgspec
 import numpy as np
 import pytest
@@ -110,6 +111,24 @@ def test_ringing_notes_lose_the_silence_around_them_and_keep_their_length(tmp_pa
     assert np.abs(track[: RATE_HZ // 10]).max() > 0.1
     soundfile.write(pool / "keys.wav", silence(2.0, RATE_HZ), RATE_HZ)
     assert len(RingingRender(source)(np.random.default_rng(3))) == 0
+
+
+def test_a_sampler_plays_no_note_that_its_label_does_not_play(tmp_path: Path) -> None:
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name="MELODY")])
+    for pitch in (60, 62, 64, 65, 67, 69, 71, 72) * 3:
+        track.append(mido.Message("note_on", note=pitch, velocity=90, time=0))
+        track.append(mido.Message("note_off", note=pitch, time=480))
+    file = mido.MidiFile(ticks_per_beat=480)
+    file.tracks.append(track)
+    file.save(tmp_path / "score.mid")
+    for label, plays in (("flute", True), ("bass", False)):
+        pool = small_pool(tmp_path / label, *(f"{pitch} {label} notes" for pitch in range(62, 76)))
+        for pitch in range(62, 76):
+            hz = 440.0 * 2.0 ** ((pitch - 69.0) / 12.0)
+            soundfile.write(pool / f"{pitch}.wav", tone(hz, 1.0, RATE_HZ), RATE_HZ)
+        source = Source(small_recipe(), pool, read_pool(pool), 0.05)
+        played = SamplerRender(source, [tmp_path / "score.mid"])(np.random.default_rng(3))
+        assert bool(len(played)) == plays
 
 
 def test_sinsy_sings_and_is_credited_only_where_asked(tmp_path: Path) -> None:
