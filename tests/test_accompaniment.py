@@ -80,7 +80,7 @@ def test_behind_a_stem_only_that_and_what_is_absent_is_judged(share: float, tmp_
     music = Accompaniment(excerpts(tmp_path, loudest="Flute"), recipe.labels)
     changed = msgspec.structs.replace(recipe, mixing=mixing)
     mixer = Mixer(changed, small_bank(tmp_path / "stems"), "train", accompaniment=music)
-    ((_, targets, weights),) = mixer.batches(0, 1, count=16)
+    ((_, targets, weights),) = mixer.batches(range(1), count=16)
     assert weights[targets > 0.0].any()
     # behind every stem there is a flute, and maybe anything else
     assert weights[targets == 0.0].any() == (share == 0.0)

@@ -101,6 +101,7 @@ def test_every_error_is_one_sentence_and_exit_code_one(
     for arguments, told in (
         (["fit", BASE, "--run", folder], f"{BASE}: needs --stems"),
         (["fit", file, "--run", folder], f"{file}: needs --data"),
+        (["fit", file, "--data", data, "--wide"], "for clips, which --wide is not for"),
         (["fit", broken, "--data", data, "--run", folder], f"{broken}: Invalid"),
         (["fit", file, "--data", tmp_path / "none", "--run", folder], "no labelled audio here"),
         (["fit", other, "--data", data, "--run", folder], "[network]: size: got 'big'"),

@@ -5,21 +5,24 @@ import pytest
 import torch
 from small_run import small_bank, small_music, small_recipe
 
+from instrd.models.nets.causal_net import CausalNet
 from instrd.training import calibration
 from instrd.training.calibration import calibrate
 from instrd.training.errors import TrainingError
-from instrd.training.export import export
+from instrd.training.export import _network, export
 from instrd.training.fit import (
     CHECKPOINT,
     LOG,
     build,
     fit,
     hidden_matrices,
+    recipe_of,
     trained,
 )
 from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
-from instrd.training.recipe import finishing
+from instrd.training.recipe import finishing, guiding
+from instrd.training.student import guided_loss
 
 
 def material(folder: Path) -> Material:
@@ -53,6 +56,14 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_cut(tmp_path:
     fit(recipe, data, run=tmp_path / "cut")
     whole, cut = (trained(recipe, tmp_path / name).state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_the_weights_are_the_same_however_many_processes_mix(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), material(tmp_path)
+    for workers in (1, 2):
+        fit(recipe, data, run=tmp_path / f"{workers}", workers=workers)
+    one, two = (trained(recipe, tmp_path / name).state_dict() for name in ("1", "2"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_a_run_learns_and_leaves_a_log_and_a_calibrated_net(tmp_path: Path) -> None:
@@ -102,6 +113,50 @@ def test_a_finishing_run_begins_with_what_was_measured_and_hears_every_part(
     )
     assert torch.equal(before["mean"], after["mean"])
     assert not torch.equal(before["head.weight"], after["head.weight"])
+
+
+def test_a_net_learns_what_its_wider_guide_judges(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), material(tmp_path)
+    fit(guiding(recipe), data, run=tmp_path / "guide", until=1)
+    assert trained(recipe_of(tmp_path / "guide"), tmp_path / "guide").head.in_features == 256
+    for name, guide in (("alone", None), ("guided", tmp_path / "guide")):
+        fit(recipe, data, run=tmp_path / name, guide=guide, until=1)
+    alone, guided = (trained(recipe, tmp_path / name).state_dict() for name in ("alone", "guided"))
+    assert {name: value.shape for name, value in alone.items()} == {
+        name: value.shape for name, value in guided.items()
+    }
+    assert not torch.equal(alone["head.weight"], guided["head.weight"])
+
+
+def test_a_guide_is_as_near_as_can_be_where_both_judge_alike() -> None:
+    logits = torch.tensor([-3.0, 0.0, 2.0])
+    alike, other = (guided_loss(logits, guiding) for guiding in (logits, -logits))
+    p = torch.sigmoid(logits)
+    entropy = -(p * p.log() + (1.0 - p) * (1.0 - p).log()).mean()
+    assert alike == pytest.approx(float(entropy), abs=1e-6)
+    assert other > alike
+
+
+def test_what_cannot_guide_or_begin_a_run_is_told(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), material(tmp_path)
+    wide = guiding(recipe)
+    with pytest.raises(TrainingError, match="holds no training run"):
+        fit(recipe, data, run=tmp_path / "run", guide=tmp_path / "nowhere")
+    fit(wide, data, run=tmp_path / "guide", until=1)
+    with pytest.raises(TrainingError, match="of another net"):
+        fit(recipe, data, run=tmp_path / "run", start=tmp_path / "guide")
+    unguided = small_recipe(guide=None)
+    with pytest.raises(TrainingError, match=r"no \[guide\]"):
+        fit(unguided, data, run=tmp_path / "run", guide=tmp_path / "guide")
+    with pytest.raises(TrainingError, match=r"no \[guide\]"):
+        guiding(unguided)
+
+
+def test_a_wide_net_is_packed_with_its_width(tmp_path: Path) -> None:
+    wide = guiding(small_recipe())
+    assert CausalNet(**_network(wide)).state_dict().keys() == build(wide).state_dict().keys()
+    assert _network(wide)["wide"] == 2
+    assert "wide" not in _network(small_recipe())
 
 
 def test_the_learning_rate_rises_to_its_highest_and_falls_to_nothing() -> None:

@@ -89,7 +89,7 @@ def test_mixtures_want_the_quiet_less_by_what_their_recipe_says(
     )
     changed = msgspec.structs.replace(recipe, mixing=mixing)
     mixer = Mixer(changed, small_bank(tmp_path / "stems"), "train")
-    ((_, targets, _),) = mixer.batches(0, 1, count=16)
+    ((_, targets, _),) = mixer.batches(range(1), count=16)
     wanted = targets[targets > 0.0]
     assert quiet_target <= wanted.min() <= (0.95 if quiet_target < 1.0 else 1.0)
     assert wanted.max() <= 1.0
@@ -97,8 +97,8 @@ def test_mixtures_want_the_quiet_less_by_what_their_recipe_says(
 
 def test_a_batch_of_a_step_is_always_the_same_and_no_two_steps_are_alike(tmp_path: Path) -> None:
     mixer = Mixer(small_recipe(), small_bank(tmp_path / "stems"), "train")
-    first, second = list(mixer.batches(7, 9, count=4))
-    (again,) = mixer.batches(7, 8, count=4)
+    first, second = list(mixer.batches(range(7, 9), count=4))
+    (again,) = mixer.batches(range(7, 8), count=4)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], second[0])
 
@@ -106,7 +106,7 @@ def test_a_batch_of_a_step_is_always_the_same_and_no_two_steps_are_alike(tmp_pat
 def test_a_batch_has_the_shapes_of_the_recipe_and_nothing_below_the_floor(tmp_path: Path) -> None:
     recipe = small_recipe()
     mixer = Mixer(recipe, small_bank(tmp_path / "stems"), "train")
-    ((frames, targets, weights),) = mixer.batches(0, 1, count=4)
+    ((frames, targets, weights),) = mixer.batches(range(1), count=4)
     assert frames.shape == (4, 30, 80)
     assert targets.shape == weights.shape == (4, 30, 2)
     assert frames.dtype == np.float32

@@ -101,7 +101,7 @@ def threshold_of(negatives: Doubles, false_alarms: float) -> float:
 def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Iterator[Judged]:
     mixer = Mixer(recipe, bank, part)
     logits, targets, weights = [], [], []
-    for frames, target, weight in mixer.batches(0, _BATCHES, count=_SEGMENTS, salt=_SALT):
+    for frames, target, weight in mixer.batches(range(_BATCHES), count=_SEGMENTS, salt=_SALT):
         with torch.inference_mode():
             judged, _ = net(torch.from_numpy(frames), net.initial_state(len(frames)))
         logits.append(judged.flatten(0, 1).double().numpy())

@@ -18,8 +18,7 @@ from instrd.models.bundle import (
 )
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, calibrate
-from instrd.training.errors import TrainingError
-from instrd.training.fit import RECIPE, trained
+from instrd.training.fit import recipe_of, trained
 from instrd.training.music import read_index
 from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
@@ -49,12 +48,12 @@ def export(
     what `evaluate` wrote into that run's bundle, `figures`; only what is no music is asked of
     itself, which both have learned from.
     """
-    recipe = _recipe_of(run)
+    recipe = recipe_of(run)
     net = trained(recipe, run)
     if measured is None:
         calibrated = calibrate(net, recipe, bank, "calibrate", music)
     else:
-        known = _recipe_of(measured)
+        known = recipe_of(measured)
         calibrated = calibrate(trained(known, measured), known, bank, "held_out", music, served=net)
     credited = (*_credits(recipe, data, bank), *(_teachers_credits(music) if music else ()))
     manifest = _manifest(recipe, net, calibrated, credited)
@@ -63,13 +62,6 @@ def export(
         metrics = {**manifest.metrics, "held_out": held_out}
         manifest = msgspec.structs.replace(manifest, metrics=metrics)
     return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
-
-
-def _recipe_of(run: Path) -> Recipe:
-    try:
-        return msgspec.json.decode((run / RECIPE).read_bytes(), type=Recipe)
-    except OSError as error:
-        raise TrainingError(run, "holds no training run; run instrd-train fit first") from error
 
 
 def _credits(recipe: Recipe, data: Path, bank: Path) -> tuple[Credit, ...]:
@@ -93,7 +85,7 @@ def _manifest(
         description=recipe.description,
         kind="causal",
         architecture="causal_net",
-        network={"bands": recipe.front_end.width, "labels": len(recipe.labels)},
+        network=_network(recipe),
         labels=recipe.labels,
         background=recipe.background,
         front_end=recipe.front_end,
@@ -107,6 +99,11 @@ def _manifest(
         recipe=msgspec.to_builtins(recipe),
         credits=credited,
     )
+
+
+def _network(recipe: Recipe) -> dict[str, Any]:
+    sizes = {"bands": recipe.front_end.width, "labels": len(recipe.labels)}
+    return sizes | ({"wide": recipe.wide} if recipe.wide != 1 else {})
 
 
 def _weights(net: CausalNet) -> bytes:

@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
-from instrd.training.material import Material, Step, Steps
+from instrd.training.learning import Losses, Nets, Optimisers, learn
+from instrd.training.material import Material, Steps
 from instrd.training.mixtures import Mixer
 from instrd.training.optimisation import Average, Muon, rate_share
 from instrd.training.recipe import Recipe
-from instrd.training.student import Student, known_loss, taught_loss
+from instrd.training.student import Student
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.txt"
@@ -27,11 +27,6 @@ _LOG_EVERY = 50
 _FEW_INPUTS = 9
 _NORM_BATCHES = 4
 _NORM_SALT = 1
-
-
-Optimisers = tuple[torch.optim.Optimizer, ...]
-Losses = tuple[float, ...]
-"""Of mixtures and, where there is a teacher, of its tags and of its opinion of our labels."""
 
 
 class Log:
@@ -55,18 +50,25 @@ def fit(
     run: Path,
     start: Path | None = None,
     until: int | None = None,
+    workers: int = 1,
+    guide: Path | None = None,
 ) -> None:
     """Train to the recipe's last step (or `until`); goes on from the run's checkpoint.
 
-    A new run begins with the weights of the run `start`, if one is given.
+    A new run begins with the weights of the run `start`, if one is given. On a GPU if there is
+    one; `workers` processes mix what it learns from, the same however many they are. What the net
+    of the run `guide` judges is learned too.
     """
     run.mkdir(parents=True, exist_ok=True)
     (run / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1))
     log = Log(run / LOG)
     torch.manual_seed(recipe.seed)
-    student = Student(build(recipe)).train()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_float32_matmul_precision("high")  # a GPU may take TF32 where autocast is off
+    student = Student(build(recipe)).train().to(device)
     optimisers = _optimisers(student, recipe)
     forward = torch.compile(student) if recipe.fit.compiled else student
+    nets = Nets(student, forward, _guide(guide, recipe, device) if guide else None)
     first = 0
     average = Average(student.net, recipe.fit.average)
     if (run / CHECKPOINT).is_file():
@@ -74,14 +76,15 @@ def fit(
     else:
         _begin(student, recipe, data, start)
         average = Average(student.net, recipe.fit.average)
-    log(f"steps {first}..{until or recipe.fit.steps}, {_parameters(student.net)} parameters")
+    parameters = _parameters(student.net)
+    log(f"steps {first}..{until or recipe.fit.steps}, {parameters} parameters, {device}")
     step, losses = first, []
-    loader = DataLoader(Steps(recipe, data, first), None, num_workers=1, collate_fn=_as_is)
+    loader = DataLoader(Steps(recipe, data, first), None, num_workers=workers, collate_fn=_as_is)
     for material in loader:
         for optimiser in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["rate_most"] * rate_share(step / recipe.fit.steps)
-        losses.append(_learn(student, forward, optimisers, material, recipe))
+        losses.append(learn(nets, optimisers, material, recipe))
         step += 1
         average.follow(student.net, step)
         if step % _LOG_EVERY == 0:
@@ -95,47 +98,38 @@ def fit(
 
 def build(recipe: Recipe) -> CausalNet:
     """Return the untrained net of a recipe."""
-    return CausalNet(bands=recipe.front_end.width, labels=len(recipe.labels))
+    return CausalNet(bands=recipe.front_end.width, labels=len(recipe.labels), wide=recipe.wide)
+
+
+def recipe_of(run: Path) -> Recipe:
+    """Return the recipe that a run was fitted by; raises `TrainingError`."""
+    try:
+        return msgspec.json.decode((run / RECIPE).read_bytes(), type=Recipe)
+    except OSError as error:
+        raise TrainingError(run, "holds no training run; run instrd-train fit first") from error
 
 
 def trained(recipe: Recipe, run: Path) -> CausalNet:
     """Return the run's averaged net, ready to judge."""
-    checkpoint = torch.load(run / CHECKPOINT, weights_only=True)
+    checkpoint = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
     net = build(recipe)
     net.load_state_dict(checkpoint["average"])
     return net.eval()
 
 
-def _learn(
-    student: Student,
-    forward: Callable[[Tensor], tuple[Tensor, Tensor]],
-    optimisers: Optimisers,
-    step: Step,
-    recipe: Recipe,
-) -> Losses:
-    """Take one step and return its losses."""
-    mixtures, lessons = (_tensors(step.mixtures), step.lessons and _tensors(step.lessons))
-    frames = torch.cat([mixtures[0], lessons[0]]) if lessons else mixtures[0]
-    with torch.autocast("cpu", torch.bfloat16):
-        logits, tags = forward(frames)
-    count = len(mixtures[0])
-    _, targets, weights = mixtures
-    total = known_loss(
-        logits[:count].float(), targets, weights, positive_weight=recipe.fit.positive_weight
-    )
-    losses = [total]
-    if lessons:
-        _, said, wanted, sure = lessons
-        tags_loss = binary_cross_entropy_with_logits(tags[count:].float(), said)
-        label_loss = taught_loss(logits[count:].float(), wanted, sure)
-        total = total + recipe.fit.tags_weight * tags_loss + recipe.fit.lessons_weight * label_loss
-        losses += [tags_loss, label_loss]
-    student.zero_grad(set_to_none=True)
-    total.backward()
-    nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-    for optimiser in optimisers:
-        optimiser.step()
-    return tuple(float(loss.detach()) for loss in losses)
+def _guide(run: Path, recipe: Recipe, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Return what maps frames (B, T, bands) to the logits (B, T, labels) of that run's net."""
+    if recipe.guide is None:
+        raise TrainingError("--guide", f"the recipe {recipe.name} has no [guide]")
+    net = trained(recipe_of(run), run).to(device)
+    called = torch.compile(net) if recipe.fit.compiled else net
+
+    def judge(frames: Tensor) -> Tensor:
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+            logits: Tensor = called(frames, net.initial_state(len(frames)))[0]
+        return logits.float()
+
+    return judge
 
 
 def _optimisers(student: Student, recipe: Recipe) -> Optimisers:
@@ -168,15 +162,18 @@ def _begin(student: Student, recipe: Recipe, data: Material, start: Path | None)
     if start is None:
         _normalise(student.net, recipe, data)
         return
-    checkpoint = torch.load(start / CHECKPOINT, weights_only=True)
-    student.load_state_dict(checkpoint["student"])
+    checkpoint = torch.load(start / CHECKPOINT, map_location="cpu", weights_only=True)
+    try:
+        student.load_state_dict(checkpoint["student"])
+    except RuntimeError as error:
+        raise TrainingError(start, "is of another net; --start takes one as wide") from error
     student.net.load_state_dict(checkpoint["average"])
 
 
 def _normalise(net: CausalNet, recipe: Recipe, data: Material) -> None:
     """Measure each band's mean and deviation on mixtures and write them into the net."""
     mixer = Mixer(recipe, data.bank, *recipe.fit.parts)
-    batches = mixer.batches(0, _NORM_BATCHES, count=recipe.fit.batch, salt=_NORM_SALT)
+    batches = mixer.batches(range(_NORM_BATCHES), count=recipe.fit.batch, salt=_NORM_SALT)
     frames = [torch.from_numpy(batch.frames) for batch in batches]
     together = torch.cat(frames).flatten(0, 1)
     net.mean.copy_(together.mean(dim=0))
@@ -207,7 +204,7 @@ def _resume(
     optimisers: Optimisers,
     average: Average,
 ) -> int:
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location=student.net.mean.device, weights_only=True)
     if "optimisers" not in state:
         raise TrainingError(path.parent, "is a mean of runs; begin another run with it (--start)")
     student.load_state_dict(state["student"])
@@ -222,13 +219,9 @@ def _as_is(step: Any) -> Any:
     return step
 
 
-def _tensors(arrays: tuple[Any, ...]) -> list[Tensor]:
-    return [torch.from_numpy(array) for array in arrays]
-
-
 def _means(losses: list[Losses]) -> str:
     """Return the mean of each kind of loss: of mixtures, of tags, of labels from the teacher."""
-    return "  ".join(f"{sum(kind) / len(kind):.4f}" for kind in zip(*losses, strict=True))
+    return "  ".join(f"{torch.stack(kind).mean():.4f}" for kind in zip(*losses, strict=True))
 
 
 def _parameters(net: nn.Module) -> int:

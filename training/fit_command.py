@@ -57,6 +57,15 @@ def fit(
     finish: Annotated[
         bool, typer.Option("--finish", help="Learn from all stems, as the recipe's [finish] says.")
     ] = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="Fit the wider net of the recipe's [guide].")
+    ] = False,
+    guide: Annotated[
+        Path | None, typer.Option(help="Learn what the net of this run, fitted --wide, judges.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that mix stems; each reads the music.")
+    ] = 1,
     labels: Labels = "published",
     seed: Seed = None,
 ) -> None:
@@ -65,12 +74,19 @@ def fit(
     if _is_of_mixtures(recipe):
         from instrd.training.fit import fit as fit_net  # noqa: PLC0415 - each loads torch
         from instrd.training.material import Material  # noqa: PLC0415
-        from instrd.training.recipe import finishing, read_recipe  # noqa: PLC0415
+        from instrd.training.recipe import finishing, guiding, read_recipe  # noqa: PLC0415
 
-        chosen = finishing(read_recipe(recipe)) if finish else read_recipe(recipe)
+        chosen = read_recipe(recipe)
+        chosen = guiding(chosen) if wide else chosen
+        chosen = finishing(chosen) if finish else chosen
+        if seed is not None:
+            chosen = msgspec.structs.replace(chosen, seed=seed)
         material = Material(_needed("--stems", stems, recipe), music)
-        fit_net(chosen, material, run=folder, start=start)
+        fit_net(chosen, material, run=folder, start=start, guide=guide, workers=workers)
         return
+    for option, given in (("start", start), ("finish", finish), ("wide", wide), ("guide", guide)):
+        if given:
+            raise TrainingError(recipe, f"is a recipe for clips, which --{option} is not for")
     from instrd.training.clip_recipe import read_clip_recipe  # noqa: PLC0415
     from instrd.training.fit_clips import fit_clips  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from instrd.training.accompaniment import Accompaniment
 from instrd.training.excerpts import Excerpts, read_excerpts
@@ -31,7 +31,10 @@ class Step(NamedTuple):
 
 
 class Steps(IterableDataset[Step]):
-    """Mixtures made in another process while the net learns from those before."""
+    """Mixtures made in other processes while the net learns from those before.
+
+    Of several such processes each makes every so many-th step.
+    """
 
     def __init__(self, recipe: Recipe, data: Material, first: int) -> None:
         self._recipe = recipe
@@ -46,10 +49,16 @@ class Steps(IterableDataset[Step]):
         unknown = excerpts.unlabelled() if excerpts else None
         behind = Accompaniment(unknown, self._recipe.labels) if unknown else None
         mixer = Mixer(self._recipe, self._data.bank, *fit.parts, accompaniment=behind)
-        batches = mixer.batches(self._first, fit.steps, count=fit.batch)
-        for step, mixtures in enumerate(batches, self._first):
+        steps = self._own_steps()
+        for step, mixtures in zip(steps, mixer.batches(steps, count=fit.batch), strict=True):
             taught = lessons.batch(step, count=fit.lessons) if lessons else None
             yield Step(mixtures, taught)
+
+    def _own_steps(self) -> range:
+        """Return the steps that are this process's."""
+        worker = get_worker_info()
+        own, every = (worker.id, worker.num_workers) if worker else (0, 1)
+        return range(self._first + own, self._recipe.fit.steps, every)
 
     def _excerpts(self) -> Excerpts | None:
         if self._data.music is None:

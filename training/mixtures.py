@@ -4,7 +4,7 @@ All is done to frames, which costs little enough to mix every segment anew: phas
 stems add up in power, band by band (frame_effects.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,9 +73,9 @@ class Mixer:
         self._centres_hz = band_centres_hz(recipe.front_end)
         self._hop_s = recipe.front_end.hop / recipe.front_end.rate_hz
 
-    def batches(self, first: int, last: int, *, count: int, salt: int = 0) -> Iterator[Segment]:
-        """Yield batches `first` to `last` - 1 of `count` segments each."""
-        for step in range(first, last):
+    def batches(self, steps: Iterable[int], *, count: int, salt: int = 0) -> Iterator[Segment]:
+        """Yield the batches of some steps, of `count` segments each."""
+        for step in steps:
             rng = np.random.default_rng([self._recipe.seed, salt, step])
             segments = zip(*(self.segment(rng) for _ in range(count)), strict=True)
             yield Segment(*(np.stack(arrays) for arrays in segments))

@@ -89,6 +89,16 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: tuple[Part, ...] = ("train",)
 
 
+class Guide(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A wider net, fitted first, whose judgement of every frame the net then learns too."""
+
+    steps: Count
+    wide: Count
+    """Times the net's width."""
+    weight: Annotated[float, Meta(ge=0.0)]
+    """How much its judgement counts."""
+
+
 class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a fitted and measured net goes on, with all parts of the bank, to what is shipped."""
 
@@ -123,6 +133,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fit: Fit
     finish: Finish
     serving: Serving
+    guide: Guide | None = None
+    wide: Count = 1
+    """Times the width of the net that is served."""
 
 
 def finishing(recipe: Recipe) -> Recipe:
@@ -135,6 +148,14 @@ def finishing(recipe: Recipe) -> Recipe:
         parts=PARTS,
     )
     return msgspec.structs.replace(recipe, fit=fit)
+
+
+def guiding(recipe: Recipe) -> Recipe:
+    """Return the recipe of the wider net that guides this one's; raises `TrainingError`."""
+    if recipe.guide is None:
+        raise TrainingError("--wide", f"the recipe {recipe.name} has no [guide]")
+    fit = msgspec.structs.replace(recipe.fit, steps=recipe.guide.steps)
+    return msgspec.structs.replace(recipe, fit=fit, wide=recipe.guide.wide)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -30,9 +30,17 @@ class Student(nn.Module):
 def known_loss(logits: Tensor, targets: Tensor, weights: Tensor, positive_weight: float) -> Tensor:
     """Return the cross entropy of the judged frames; all are (B, T, labels)."""
     each = binary_cross_entropy_with_logits(
-        logits, targets, reduction="none", pos_weight=torch.tensor(positive_weight)
+        logits, targets, reduction="none", pos_weight=logits.new_tensor(positive_weight)
     )
     return (each * weights).sum() / weights.sum()
+
+
+def guided_loss(logits: Tensor, guiding: Tensor) -> Tensor:
+    """Return the cross entropy between a net and its guide, by the logits (B, T, labels) of both.
+
+    Hinton et al. 2015, "Distilling the knowledge in a neural network", of each label on its own.
+    """
+    return binary_cross_entropy_with_logits(logits, torch.sigmoid(guiding))
 
 
 def taught_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

@@ -29,8 +29,12 @@ class CausalNet(nn.Module):
         dilations: Sequence[int] = (1, 2, 4, 8),
         spans: Sequence[int] = (15, 50, 150),
         hidden: int = 128,
+        wide: int = 1,
     ) -> None:
+        """Build a net whose `channels`, `width` and `hidden` are `wide` times the given ones."""
         super().__init__()
+        channels = [wide * outputs for outputs in channels]
+        width, hidden = wide * width, wide * hidden
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("deviation", torch.ones(bands))
         self.mean: Tensor
@@ -60,7 +64,7 @@ class CausalNet(nn.Module):
 
     def initial_state(self, streams: int) -> Tensor:
         """Return the state after endless average sound: zeros of the normalised features."""
-        return torch.zeros(streams, self.state_size)
+        return torch.zeros(streams, self.state_size, device=self.mean.device)
 
     def forward(self, frames: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Map frames (B, T, bands) and state (B, S) to logits (B, T, labels) and the new state."""
