@@ -96,7 +96,7 @@ class TeacherPeer:
 
 
 class BundlePeer:
-    """A bundle of instrd, served as `instrd-train evaluate` does: the mean over all frames."""
+    """A bundle of instrd, served as `instrd-train evaluate` does: the mean of all frames."""
 
     def __init__(self, bundle: Bundle, labels: Sequence[str]) -> None:
         self.name = f"instrd {bundle.manifest.name}"
@@ -107,7 +107,9 @@ class BundlePeer:
 
     def scores(self, pieces: Floats) -> Floats:
         frames = np.stack([frames_of(self._front_end, piece) for piece in pieces])
-        return mean_probabilities(self._net, self._calibration, frames)[:, self._columns]
+        return mean_probabilities(self._net, self._calibration, self._front_end, frames)[
+            :, self._columns
+        ]
 
 
 def open_bundle(folder: Path) -> tuple[Bundle, list[str]]:

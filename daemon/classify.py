@@ -1,9 +1,11 @@
 """`instrd classify`: the daemon's own pipeline on files, under a virtual clock."""
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from instrd.clients.protocol import AnyMessage, Event, Frame
 from instrd.daemon.config import Config
@@ -15,6 +17,7 @@ from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.stream import Stream, advance
 from instrd.models.audiofile import AudioFile
 from instrd.models.errors import shown
+from instrd.models.pooling import worth
 
 
 class FileEvent(msgspec.Struct, frozen=True):
@@ -42,7 +45,10 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     decision: str
     """The strongest instrument, or `unknown`, or `silence`."""
     p: dict[str, float]
-    """Mean probability of each label over the judgements that passed the gate."""
+    """Mean probability of each label over the judgements that passed the gate.
+
+    Those within a second of the gate's opening count less (models/pooling.py).
+    """
     events: tuple[FileEvent, ...]
     frames: tuple[FileFrame, ...] | None = None
 
@@ -60,7 +66,7 @@ def classify(path: Path, hearing: Hearing, *, with_frames: bool = False) -> Verd
     messages = list(_messages(file, stream, hearing))
     frames = [message for message in messages if isinstance(message, Frame)]
     heard = [frame for frame in frames if frame.gate == "open"]
-    p = _mean_p(heard or frames, hearing.bundle.manifest.labels)
+    p = _mean_p(frames, hearing)
     events = tuple(
         FileEvent(event.label, event.t_on_us / 1e6, event.t_off_us / 1e6, event.p_mean)
         for event in messages
@@ -83,10 +89,14 @@ def _messages(file: AudioFile, stream: Stream, hearing: Hearing) -> Iterator[Any
     yield from stream.end("shutdown")
 
 
-def _mean_p(frames: Sequence[Frame], labels: Sequence[str]) -> dict[str, float]:
-    columns = zip(*(frame.p for frame in frames), strict=True)
-    means = (round(sum(column) / len(frames), 4) for column in columns)
-    return dict(zip(labels, means, strict=True))
+def _mean_p(frames: Sequence[Frame], hearing: Hearing) -> dict[str, float]:
+    """Return the mean of what passed the gate; of all where nothing did."""
+    open_for = list(accumulate(frames, lambda n, f: n + 1 if f.gate == "open" else 0, initial=0))
+    heard_s = np.array(open_for[1:]) * hearing.config.analysis.hop_s
+    weights = worth(heard_s) if heard_s.any() else np.ones(len(frames), np.float32)
+    means = weights @ np.array([frame.p for frame in frames]) / weights.sum()
+    labels = hearing.bundle.manifest.labels
+    return {label: round(float(p), 4) for label, p in zip(labels, means, strict=True)}
 
 
 def _decide(p: dict[str, float], events: Sequence[FileEvent], config: Config) -> str:

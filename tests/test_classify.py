@@ -73,6 +73,20 @@ def test_a_mask_names_the_strongest_of_its_labels(tmp_path: Path, tone_config: C
     assert {frame.decision for frame in verdict.frames} == {"unknown"}
 
 
+def test_what_was_heard_for_less_than_a_second_counts_less(
+    tmp_path: Path, tone_config: Config
+) -> None:
+    path = tmp_path / "late.wav"
+    sound = np.concatenate([silence(1.0, 16_000), tone(440.0, 1.5, 16_000)])
+    soundfile.write(path, sound, 16_000)
+    verdict = classify(path, Hearing(tone_config, "test"), with_frames=True)
+    assert verdict.frames is not None
+    p_low = np.array([frame.p["low"] for frame in verdict.frames])
+    weights = np.r_[np.zeros(10), np.arange(0.1, 1.0, 0.1), np.ones(6)]
+    assert verdict.p["low"] == pytest.approx(np.average(p_low, weights=weights), abs=1e-3)
+    assert verdict.p["low"] > p_low[10:].mean()
+
+
 def test_a_mask_with_an_unknown_label_is_refused(tone_config: Config) -> None:
     with pytest.raises(ConfigError, match="got harp; model tones has: low, high"):
         Hearing(masked(tone_config, "harp", "low"), "test")

@@ -14,6 +14,7 @@ from instrd.models.bundle import Bundle, read_bundle, write_bundle
 from instrd.models.classifier import Calibration
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.net import Net, OnnxNet
+from instrd.models.pooling import worth
 from instrd.training.errors import TrainingError
 from instrd.training.export import rounded
 from instrd.training.pairs import judge_pairs
@@ -52,7 +53,7 @@ def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
     _, test = divide(read_pools(roots), split)
     heard = list(listen_to(bundle, test))
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
-    judge = partial(mean_probabilities, net, calibration)
+    judge = partial(mean_probabilities, net, calibration, bundle.manifest.front_end)
     noisy = judge(_noise_frames(bundle, seed))
     known = [clip for clip in test if clip.label not in bundle.manifest.background]
     measured: dict[str, Any] = rounded(summary(heard, noisy, bundle))
@@ -140,14 +141,20 @@ def _noise_frames(bundle: Bundle, seed: int) -> Floats:
     return np.stack([frames_of(front_end, second) for second in seconds])
 
 
-def mean_probabilities(net: Net, calibration: Calibration, frames: Floats) -> Floats:
-    """Map (B, T, width), each row a stream that begins, to the mean over time, (B, labels)."""
+def mean_probabilities(
+    net: Net, calibration: Calibration, front_end: FrontEnd, frames: Floats
+) -> Floats:
+    """Map (B, T, width), each row a stream that begins, to the mean over time, (B, labels).
+
+    What rests on less than a second counts less, as it does for `instrd classify`.
+    """
+    weights = worth(np.arange(1, frames.shape[1] + 1) * front_end.hop / front_end.rate_hz)
     rows = []
     for start in range(0, len(frames), _BATCH):
         batch = frames[start : start + _BATCH]
         state = np.zeros((len(batch), net.state_size), np.float32)
         logits, _ = net(batch, state)
-        rows.append(calibration.probabilities(logits).mean(axis=1))
+        rows.append(np.average(calibration.probabilities(logits), axis=1, weights=weights))
     probabilities: Floats = np.concatenate(rows)
     return probabilities
 
@@ -159,7 +166,7 @@ def _judge_pieces(
     if not len(pieces):
         return np.empty((0, calibration.labels), np.float32)
     frames = np.stack([frames_of(front_end, piece) for piece in pieces])
-    return mean_probabilities(net, calibration, frames)
+    return mean_probabilities(net, calibration, front_end, frames)
 
 
 def _loud_pieces(signal: Floats, length: int) -> Floats:
