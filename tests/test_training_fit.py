@@ -145,6 +145,9 @@ def test_what_cannot_guide_or_begin_a_run_is_told(tmp_path: Path) -> None:
     fit(wide, data, run=tmp_path / "guide", until=1)
     with pytest.raises(TrainingError, match="of another net"):
         fit(recipe, data, run=tmp_path / "run", start=tmp_path / "guide")
+    other = small_recipe(labels=("other", "flute"))
+    with pytest.raises(TrainingError, match="other labels"):
+        fit(other, data, run=tmp_path / "run", guide=tmp_path / "guide")
     unguided = small_recipe(guide=None)
     with pytest.raises(TrainingError, match=r"no \[guide\]"):
         fit(unguided, data, run=tmp_path / "run", guide=tmp_path / "guide")

@@ -81,9 +81,7 @@ def fit(
     step, losses = first, []
     loader = DataLoader(Steps(recipe, data, first), None, num_workers=workers, collate_fn=_as_is)
     for material in loader:
-        for optimiser in optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = group["rate_most"] * rate_share(step / recipe.fit.steps)
+        _set_rates(optimisers, rate_share(step / recipe.fit.steps))
         losses.append(learn(nets, optimisers, material, recipe))
         step += 1
         average.follow(student.net, step)
@@ -121,7 +119,10 @@ def _guide(run: Path, recipe: Recipe, device: torch.device) -> Callable[[Tensor]
     """Return what maps frames (B, T, bands) to the logits (B, T, labels) of that run's net."""
     if recipe.guide is None:
         raise TrainingError("--guide", f"the recipe {recipe.name} has no [guide]")
-    net = trained(recipe_of(run), run).to(device)
+    own = recipe_of(run)
+    if (own.labels, own.front_end) != (recipe.labels, recipe.front_end):
+        raise TrainingError(run, "cannot guide: it has other labels or another front-end")
+    net = trained(own, run).to(device)
     called = torch.compile(net) if recipe.fit.compiled else net
 
     def judge(frames: Tensor) -> Tensor:
@@ -149,6 +150,12 @@ def _optimisers(student: Student, recipe: Recipe) -> Optimisers:
         for group in optimiser.param_groups:
             group["rate_most"] = group["lr"]
     return optimisers
+
+
+def _set_rates(optimisers: Optimisers, share: float) -> None:
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = group["rate_most"] * share
 
 
 def hidden_matrices(net: CausalNet) -> list[nn.Parameter]:

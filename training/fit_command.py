@@ -71,35 +71,42 @@ def fit(
 ) -> None:
     """Fit a recipe's net; goes on from the run's checkpoint if there is one."""
     folder = run or RUNS / recipe.stem
-    if _is_of_mixtures(recipe):
-        from instrd.training.fit import fit as fit_net  # noqa: PLC0415 - each loads torch
-        from instrd.training.material import Material  # noqa: PLC0415
-        from instrd.training.recipe import finishing, guiding, read_recipe  # noqa: PLC0415
-
-        chosen = read_recipe(recipe)
-        chosen = guiding(chosen) if wide else chosen
-        chosen = finishing(chosen) if finish else chosen
-        if seed is not None:
-            chosen = msgspec.structs.replace(chosen, seed=seed)
-        material = Material(_needed("--stems", stems, recipe), music)
-        fit_net(chosen, material, run=folder, start=start, guide=guide, workers=workers)
-        return
-    for option, given in (("start", start), ("finish", finish), ("wide", wide), ("guide", guide)):
-        if given:
+    if not _is_of_mixtures(recipe):
+        only = {"start": start, "finish": finish, "wide": wide, "guide": guide}
+        for option in (option for option, given in only.items() if given):
             raise TrainingError(recipe, f"is a recipe for clips, which --{option} is not for")
-    from instrd.training.clip_recipe import read_clip_recipe  # noqa: PLC0415
+        _fit_clips(recipe, data, folder, labels=labels, seed=seed)
+        return
+    from instrd.training.fit import fit as fit_net  # noqa: PLC0415 - loads torch
+    from instrd.training.material import Material  # noqa: PLC0415
+    from instrd.training.recipe import finishing, guiding, read_recipe  # noqa: PLC0415
+
+    chosen = read_recipe(recipe)
+    chosen = guiding(chosen) if wide else chosen
+    chosen = finishing(chosen) if finish else chosen
+    if seed is not None:
+        chosen = msgspec.structs.replace(chosen, seed=seed)
+    material = Material(_needed("--stems", stems, recipe), music)
+    fit_net(chosen, material, run=folder, start=start, guide=guide, workers=workers)
+
+
+def _fit_clips(
+    recipe: Path, data: list[Path] | None, run: Path, *, labels: Labels, seed: int | None
+) -> None:
+    from instrd.training.clip_recipe import read_clip_recipe  # noqa: PLC0415 - loads torch
     from instrd.training.fit_clips import fit_clips  # noqa: PLC0415
 
     of_clips = read_clip_recipe(recipe)
     if seed is not None:
         of_clips = msgspec.structs.replace(of_clips, seed=seed)
-    result = fit_clips(of_clips, _read(_needed("--data", data, recipe), labels), folder, watch)
+    clips = _read(_needed("--data", data, recipe), labels)
+    result = fit_clips(of_clips, clips, run, watch)
     if not _leads():
         return
     for line in result.left_out:
         typer.echo(f"left out: {line}", err=True)
     typer.echo(
-        f"{folder}: {result.right} of {len(result.answers)} test clips right "
+        f"{run}: {result.right} of {len(result.answers)} test clips right "
         f"({result.accuracy:.1%}), {result.training_s:.0f} s"
     )
 
