@@ -23,7 +23,8 @@ def test_an_unknown_key_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 def test_a_wrong_value_is_an_error_that_says_where(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
-    wrong.write_text(BASE.read_text().replace("batch = 24", "batch = 0"))
+    right = f"batch = {read_recipe(BASE).fit.batch}"
+    wrong.write_text(BASE.read_text().replace(right, "batch = 0"))
     with pytest.raises(TrainingError, match=r"fit\.batch"):
         read_recipe(wrong)
 
