@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import mido
 import numpy as np
 import pytest
+from melodies import write_melody
 from sounds import tone
 
 from instrd.training.sampler import Pitched, _performed, instruments, pitch_of, play
@@ -88,17 +88,11 @@ def test_the_keys_of_a_guitars_chord_are_struck_one_after_the_other() -> None:
 
 
 def test_pieces_fill_the_track_below_full_scale(tmp_path: Path) -> None:
-    track = mido.MidiTrack([mido.MetaMessage("track_name", name="MELODY")])
-    for pitch in (60, 62, 64, 65, 67, 69, 71, 72) * 3:
-        track.append(mido.Message("note_on", note=pitch, velocity=90, time=0))
-        track.append(mido.Message("note_off", note=pitch, time=480))
-    file = mido.MidiFile(ticks_per_beat=480)
-    file.tracks.append(track)
-    file.save(tmp_path / "score.mid")
+    score = write_melody(tmp_path / "score.mid")
     choice = instruments(scale("flute", range(60, 90)), RATE_HZ)
     filled = play(
         choice,
-        [tmp_path / "score.mid"],
+        [score],
         label="flute",
         length=20 * RATE_HZ,
         rate_hz=RATE_HZ,

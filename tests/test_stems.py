@@ -3,11 +3,11 @@
 from functools import partial
 from pathlib import Path
 
-import mido
 import msgspec
 import numpy as np
 import pytest
 import soundfile
+from melodies import write_melody
 from small_run import small_bank, small_recipe
 from sounds import silence, tone
 
@@ -114,20 +114,14 @@ def test_ringing_notes_lose_the_silence_around_them_and_keep_their_length(tmp_pa
 
 
 def test_a_sampler_plays_no_note_that_its_label_does_not_play(tmp_path: Path) -> None:
-    track = mido.MidiTrack([mido.MetaMessage("track_name", name="MELODY")])
-    for pitch in (60, 62, 64, 65, 67, 69, 71, 72) * 3:
-        track.append(mido.Message("note_on", note=pitch, velocity=90, time=0))
-        track.append(mido.Message("note_off", note=pitch, time=480))
-    file = mido.MidiFile(ticks_per_beat=480)
-    file.tracks.append(track)
-    file.save(tmp_path / "score.mid")
+    score = write_melody(tmp_path / "score.mid")
     for label, plays in (("flute", True), ("bass", False)):
         pool = small_pool(tmp_path / label, *(f"{pitch} {label} notes" for pitch in range(62, 76)))
         for pitch in range(62, 76):
             hz = 440.0 * 2.0 ** ((pitch - 69.0) / 12.0)
             soundfile.write(pool / f"{pitch}.wav", tone(hz, 1.0, RATE_HZ), RATE_HZ)
         source = Source(small_recipe(), pool, read_pool(pool), 0.05)
-        played = SamplerRender(source, [tmp_path / "score.mid"])(np.random.default_rng(3))
+        played = SamplerRender(source, [score])(np.random.default_rng(3))
         assert bool(len(played)) == plays
 
 
