@@ -113,14 +113,14 @@ def rights(
     """Return the share of windows of held-out stems, each heard from silence, named rightly."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = net.to(device)
-    rights = []
+    right = []
     for heard, wanted in windows(recipe, bank, stems_odds, frames):
         with torch.inference_mode():
             logits, _ = net(torch.from_numpy(heard).to(device), net.initial_state(len(heard)))
         likely = logits.sigmoid().mean(dim=1).cpu().numpy()
         likely[:, [recipe.labels.index(label) for label in recipe.background]] = -1.0
-        rights.append(likely.argmax(axis=1) == wanted)
-    return float(np.concatenate(rights).mean())
+        right.append(likely.argmax(axis=1) == wanted)
+    return float(np.concatenate(right).mean())
 
 
 def windows(

@@ -11,9 +11,10 @@ from tone_bundle import tone_bundle
 
 from instrd.models.bundle import read_bundle
 from instrd.models.classifier import Calibration
+from instrd.models.frontend import frames_of
 from instrd.models.net import OnnxNet
 from instrd.training.errors import TrainingError
-from instrd.training.evaluation import evaluate
+from instrd.training.evaluation import evaluate, mean_probabilities
 from instrd.training.pairs import judge_pairs
 from instrd.training.pool import read_pools
 from instrd.training.recipe import finishing
@@ -64,6 +65,21 @@ def test_only_loud_seconds_and_clips_of_held_out_sources_count(pool: Path, folde
 def test_an_instrument_heard_in_the_background_is_a_false_alarm(pool: Path, folder: Path) -> None:
     alarms = evaluate(folder, [pool])["false_alarms"]
     assert alarms["background"] == 0.5  # two of the four loud seconds
+
+
+def test_the_first_second_of_a_stream_counts_less(folder: Path) -> None:
+    bundle = read_bundle(folder)
+    net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
+    front_end = bundle.manifest.front_end
+    sound = np.concatenate([tone(2000.0, 0.5, RATE_HZ), tone(440.0, 1.0, RATE_HZ)])
+    frames = frames_of(front_end, sound)[None]
+    logits, _ = net(frames, np.zeros((1, net.state_size), np.float32))
+    p = calibration.probabilities(logits)[0]
+    heard_s = np.arange(1, len(p) + 1) * front_end.hop / front_end.rate_hz
+    weights = np.minimum(heard_s, 1.0)[:, None]
+    got = mean_probabilities(net, calibration, front_end, frames)[0]
+    np.testing.assert_allclose(got, (weights * p).sum(axis=0) / weights.sum(), atol=1e-5)
+    assert np.abs(got - p.mean(axis=0)).max() > 0.01
 
 
 def test_the_figures_are_written_into_a_bundle_that_is_still_whole(

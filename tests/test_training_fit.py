@@ -58,6 +58,7 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_cut(tmp_path:
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
 def test_the_weights_are_the_same_however_many_processes_mix(tmp_path: Path) -> None:
     recipe, data = small_recipe(), material(tmp_path)
     for workers in (1, 2):
@@ -142,6 +143,12 @@ def test_what_cannot_guide_or_begin_a_run_is_told(tmp_path: Path) -> None:
     wide = guiding(recipe)
     with pytest.raises(TrainingError, match="holds no training run"):
         fit(recipe, data, run=tmp_path / "run", guide=tmp_path / "nowhere")
+    with pytest.raises(TrainingError, match=r"holds no checkpoint\.pt"):
+        fit(recipe, data, run=tmp_path / "other", start=tmp_path / "nowhere")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "recipe.json").write_text("{}")
+    with pytest.raises(TrainingError, match="missing required field"):
+        recipe_of(tmp_path / "odd")
     fit(wide, data, run=tmp_path / "guide", until=1)
     with pytest.raises(TrainingError, match="of another net"):
         fit(recipe, data, run=tmp_path / "run", start=tmp_path / "guide")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from instrd.training.errors import TrainingError
-from instrd.training.fit import CHECKPOINT, RECIPE
+from instrd.training.fit import CHECKPOINT, RECIPE, read_checkpoint
 
 _KEPT = ("student", "average")
 
@@ -36,21 +36,13 @@ def average_runs(runs: Sequence[Path], shares: Sequence[float], *, out: Path) ->
         raise TrainingError(runs[-1], f"holds no {RECIPE}")
     if (out / CHECKPOINT).exists():
         raise TrainingError(out, "holds a run; give a folder that does not")
-    read = [_read(run) for run in runs]
+    read = [read_checkpoint(run) for run in runs]
     mean: dict[str, Any] = {
         kept: _mean([checkpoint[kept] for checkpoint in read], shares, runs) for kept in _KEPT
     }
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(runs[-1] / RECIPE, out / RECIPE)
     torch.save({**mean, "step": read[-1]["step"]}, out / CHECKPOINT)
-
-
-def _read(run: Path) -> dict[str, Any]:
-    try:
-        checkpoint: dict[str, Any] = torch.load(run / CHECKPOINT, weights_only=True)
-    except FileNotFoundError as error:
-        raise TrainingError(run, f"holds no {CHECKPOINT}") from error
-    return checkpoint
 
 
 def _mean(

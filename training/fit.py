@@ -105,13 +105,25 @@ def recipe_of(run: Path) -> Recipe:
         return msgspec.json.decode((run / RECIPE).read_bytes(), type=Recipe)
     except OSError as error:
         raise TrainingError(run, "holds no training run; run instrd-train fit first") from error
+    except msgspec.DecodeError as error:
+        raise TrainingError(run / RECIPE, str(error)) from error
+
+
+def read_checkpoint(run: Path) -> dict[str, Any]:
+    """Return a run's checkpoint with its tensors on the CPU; raises `TrainingError`."""
+    try:
+        checkpoint: dict[str, Any] = torch.load(
+            run / CHECKPOINT, map_location="cpu", weights_only=True
+        )
+    except FileNotFoundError as error:
+        raise TrainingError(run, f"holds no {CHECKPOINT}") from error
+    return checkpoint
 
 
 def trained(recipe: Recipe, run: Path) -> CausalNet:
     """Return the run's averaged net, ready to judge."""
-    checkpoint = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
     net = build(recipe)
-    net.load_state_dict(checkpoint["average"])
+    net.load_state_dict(read_checkpoint(run)["average"])
     return net.eval()
 
 
@@ -169,7 +181,7 @@ def _begin(student: Student, recipe: Recipe, data: Material, start: Path | None)
     if start is None:
         _normalise(student.net, recipe, data)
         return
-    checkpoint = torch.load(start / CHECKPOINT, map_location="cpu", weights_only=True)
+    checkpoint = read_checkpoint(start)
     try:
         student.load_state_dict(checkpoint["student"])
     except RuntimeError as error:
@@ -227,7 +239,7 @@ def _as_is(step: Any) -> Any:
 
 
 def _means(losses: list[Losses]) -> str:
-    """Return the mean of each kind of loss: of mixtures, of tags, of labels from the teacher."""
+    """Return the mean of each kind of loss, in their order."""
     return "  ".join(f"{torch.stack(kind).mean():.4f}" for kind in zip(*losses, strict=True))
 
 
