@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from instrd.clients.protocol import AnyMessage, Event, Frame
-from instrd.daemon.config import Config
+from instrd.daemon.config import Config, GateLevels
 from instrd.daemon.decision import SILENCE, UNKNOWN
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.report import Place
@@ -18,6 +19,9 @@ from instrd.daemon.stream import Stream, advance
 from instrd.models.audiofile import AudioFile
 from instrd.models.errors import shown
 from instrd.models.pooling import worth
+
+_SILENT_DBFS = -90.0  # the rms of a hop; what 16 bits round off is near -100
+_ABOVE_GATE_DB = 20.0
 
 
 class FileEvent(msgspec.Struct, frozen=True):
@@ -56,28 +60,61 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 def classify(path: Path, hearing: Hearing, *, with_frames: bool = False) -> Verdict:
     """Judge a whole file; raises `AudioFileError`.
 
-    Like the daemon, but the clock is the file's own: second 0 is its first sample.
+    Like the daemon, but the clock is the file's own: second 0 is its first sample. A file that is
+    all too quiet for the gate is heard again with a lower gate, since nobody can turn it up: what
+    is found then counts, and if nothing is found it is silence.
     """
+    course = _course(path, hearing, hearing.config.gate)
+    if not course.heard and (lower := _lower(hearing.config.gate, course.frames)):
+        closer = _course(path, hearing, lower)
+        course = closer if closer.events else course
+    p = _mean_p(course.frames, hearing)
+    return Verdict(
+        path=shown(path),
+        decision=_decide(p, course.events, hearing.config) if course.heard else SILENCE,
+        p=p,
+        events=course.events,
+        frames=tuple(map(_file_frame, course.frames)) if with_frames else None,
+    )
+
+
+class _Course(NamedTuple):
+    """What was heard of a file from its start to its end."""
+
+    frames: list[Frame]
+    events: tuple[FileEvent, ...]
+
+    @property
+    def heard(self) -> bool:
+        return any(frame.gate == "open" for frame in self.frames)
+
+
+def _course(path: Path, hearing: Hearing, gate: GateLevels) -> _Course:
     file = AudioFile(path)
     clock = SampleClock(file.rate_hz)
     clock.stamp(0, 0)
     place = Place("file", file.rate_hz, 0, clock)
-    stream = Stream(place, hearing.config, hearing.classifier, hearing.numbers, lambda: 0)
+    config = msgspec.structs.replace(hearing.config, gate=gate)
+    stream = Stream(place, config, hearing.classifier, hearing.numbers, lambda: 0)
     messages = list(_messages(file, stream, hearing))
-    frames = [message for message in messages if isinstance(message, Frame)]
-    heard = [frame for frame in frames if frame.gate == "open"]
-    p = _mean_p(frames, hearing)
-    events = tuple(
-        FileEvent(event.label, event.t_on_us / 1e6, event.t_off_us / 1e6, event.p_mean)
-        for event in messages
-        if isinstance(event, Event) and event.t_off_us is not None
+    return _Course(
+        frames=[message for message in messages if isinstance(message, Frame)],
+        events=tuple(
+            FileEvent(event.label, event.t_on_us / 1e6, event.t_off_us / 1e6, event.p_mean)
+            for event in messages
+            if isinstance(event, Event) and event.t_off_us is not None
+        ),
     )
-    return Verdict(
-        path=shown(path),
-        decision=_decide(p, events, hearing.config) if heard else SILENCE,
-        p=p,
-        events=events,
-        frames=tuple(map(_file_frame, frames)) if with_frames else None,
+
+
+def _lower(gate: GateLevels, frames: Sequence[Frame]) -> GateLevels | None:
+    """Return the gate that the loudest of some frames passes easily; None if that is silent too."""
+    loudest_dbfs = max(frame.level_dbfs for frame in frames)
+    if loudest_dbfs < _SILENT_DBFS:
+        return None
+    lower_db = gate.open_dbfs - (loudest_dbfs - _ABOVE_GATE_DB)
+    return msgspec.structs.replace(
+        gate, open_dbfs=gate.open_dbfs - lower_db, close_dbfs=gate.close_dbfs - lower_db
     )
 
 

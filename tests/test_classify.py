@@ -21,6 +21,12 @@ def masked(config: Config, *labels: str) -> Config:
     return msgspec.structs.replace(config, decision=decision)
 
 
+def deaf(config: Config) -> Config:
+    """Return a configuration whose gate lets nothing of these sounds pass."""
+    gate = msgspec.structs.replace(config.gate, open_dbfs=-5.0, close_dbfs=-6.0)
+    return msgspec.structs.replace(config, gate=gate)
+
+
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 16_000, 44_100, 48_000, 96_000])
 def test_known_onsets_are_found_within_half_a_window_and_a_hop(
     tmp_path: Path, tone_config: Config, rate_hz: int
@@ -55,6 +61,29 @@ def test_silence_is_silence(tmp_path: Path, tone_config: Config) -> None:
     soundfile.write(path, silence(2.0, 48_000), 48_000)
     verdict = classify(path, Hearing(masked(tone_config, "low"), "test"))
     assert (verdict.decision, verdict.events) == ("silence", ())
+
+
+def test_what_is_too_quiet_for_the_gate_is_heard_with_a_lower_one(
+    tmp_path: Path, tone_config: Config
+) -> None:
+    path = tmp_path / "two.wav"
+    soundfile.write(path, two_tones(48_000), 48_000)
+    loud = classify(path, Hearing(tone_config, "test"))
+    quiet = classify(path, Hearing(deaf(tone_config), "test"))
+    assert (quiet.decision, quiet.events) == (loud.decision, loud.events)
+    assert loud.decision == "low"
+
+
+def test_quiet_sound_in_which_nothing_is_found_is_silence(
+    tmp_path: Path, tone_config: Config
+) -> None:
+    path = tmp_path / "between.wav"
+    soundfile.write(path, tone(6000.0, 2.0, 48_000), 48_000)
+    for config in (deaf(tone_config), masked(deaf(tone_config), "low")):
+        verdict = classify(path, Hearing(config, "test"), with_frames=True)
+        assert (verdict.decision, verdict.events) == ("silence", ())
+        assert verdict.frames is not None
+        assert {frame.decision for frame in verdict.frames} == {"silence"}
 
 
 def test_what_no_label_explains_is_unknown(tmp_path: Path, tone_config: Config) -> None:
