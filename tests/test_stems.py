@@ -23,6 +23,7 @@ from instrd.training.stems import (
     SPEAKERS,
     Job,
     Sounds,
+    _jobs,
     _pool_jobs,
     _synthetic_jobs,
     read_tracks,
@@ -61,7 +62,7 @@ def test_speech_that_is_given_is_made_to_sing_by_speakers_of_one_part_each(tmp_p
         for file in (f"midi/pop909/{k}.mid", f"speech/{k}/word.wav"):
             (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / file).touch()
-    sounds = Sounds(tmp_path, tmp_path / "midi", [tmp_path / "speech"])
+    sounds = Sounds([tmp_path], tmp_path / "midi", [tmp_path / "speech"])
     jobs = list(_synthetic_jobs(small_recipe(), sounds))
     made = [(job.label, job.origin, job.part) for job in jobs]
     assert sorted(made) == sorted(
@@ -71,14 +72,14 @@ def test_speech_that_is_given_is_made_to_sing_by_speakers_of_one_part_each(tmp_p
     )
     singers = [path for job in jobs if job.origin == SPEAKERS for path in speakers_of(job)]
     assert len(singers) == len(set(singers)) == 40
-    without = _synthetic_jobs(small_recipe(), Sounds(tmp_path, tmp_path / "midi"))
+    without = _synthetic_jobs(small_recipe(), Sounds([tmp_path], tmp_path / "midi"))
     assert SPEAKERS not in {job.origin for job in without}
 
 
 def test_a_folder_without_speech_is_named(tmp_path: Path) -> None:
     (tmp_path / "midi" / "pop909").mkdir(parents=True)
     (tmp_path / "midi" / "pop909" / "1.mid").touch()
-    sounds = Sounds(tmp_path, tmp_path / "midi", [tmp_path / "nobody"])
+    sounds = Sounds([tmp_path], tmp_path / "midi", [tmp_path / "nobody"])
     with pytest.raises(TrainingError, match="nobody: holds no recording of speech"):
         list(_synthetic_jobs(small_recipe(), sounds))
 
@@ -88,7 +89,8 @@ def test_notes_are_chained_ring_and_play_scores_and_phrases_are_played_as_they_a
 ) -> None:
     pool = small_pool(tmp_path / "pool", "keys flute notes", "solo flute phrases", "kit drum notes")
     base = small_recipe(labels=("flute", "drum", "other"))
-    jobs = list(_pool_jobs(base, pool, small_midi(tmp_path / "midi")))
+    sounds = Sounds([pool], small_midi(tmp_path / "midi"))
+    jobs = list(_pool_jobs(base, pool, sounds))
     made = {(job.label, job.origin, type(job.render)) for job in jobs}
     assert made == {
         ("flute", "keys", ChainRender),
@@ -98,6 +100,22 @@ def test_notes_are_chained_ring_and_play_scores_and_phrases_are_played_as_they_a
         ("drum", "kit", ChainRender),
         ("drum", "kit, ringing", RingingRender),
     }
+
+
+def test_pools_go_together_unless_they_have_the_same_instrument_of_one_source(
+    tmp_path: Path,
+) -> None:
+    midi = small_midi(tmp_path / "midi")
+    pools = [
+        small_pool(tmp_path / "first", "keys flute notes"),
+        small_pool(tmp_path / "second", "keys drum notes", "solo flute notes"),
+    ]
+    recipe = small_recipe()
+    made = {(job.label, job.origin) for job in _jobs(recipe, Sounds(pools, midi))}
+    assert made >= {("flute", "keys"), ("drum", "keys"), ("flute", "solo")}
+    pools.append(small_pool(tmp_path / "third", "solo flute notes"))
+    with pytest.raises(TrainingError, match=r"third: has flute of solo.* as a pool before has"):
+        _jobs(recipe, Sounds(pools, midi))
 
 
 def test_ringing_notes_lose_the_silence_around_them_and_keep_their_length(tmp_path: Path) -> None:
@@ -128,10 +146,10 @@ def test_a_sampler_plays_no_note_that_its_label_does_not_play(tmp_path: Path) ->
 def test_sinsy_sings_and_is_credited_only_where_asked(tmp_path: Path) -> None:
     midi = small_midi(tmp_path / "midi")
     for sinsy in (False, True):
-        jobs = _synthetic_jobs(small_recipe(), Sounds(tmp_path, midi, sinsy=sinsy))
+        jobs = _synthetic_jobs(small_recipe(), Sounds([tmp_path], midi, sinsy=sinsy))
         assert (SINSY in {job.origin for job in jobs}) == sinsy
     pool, bank = small_pool(tmp_path / "pool", "keys flute notes"), small_bank(tmp_path / "bank")
-    assert CREDIT not in _credits(small_recipe(), pool, bank)
+    assert CREDIT not in _credits(small_recipe(), [pool], bank)
     sung = [msgspec.structs.replace(track, origin=SINSY) for track in read_tracks(bank)]
     (bank / BANK).write_bytes(msgspec.json.encode(sung))
-    assert CREDIT in _credits(small_recipe(), pool, bank)
+    assert CREDIT in _credits(small_recipe(), [pool], bank)

@@ -179,7 +179,7 @@ def test_the_learning_rate_rises_to_its_highest_and_falls_to_nothing() -> None:
 
 def test_exporting_what_was_never_trained_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="instrd-train fit"):
-        export(tmp_path, tmp_path / "bundle", data=tmp_path, bank=tmp_path)
+        export(tmp_path, tmp_path / "bundle", pools=[tmp_path], bank=tmp_path)
 
 
 def test_a_step_of_muon_is_orthogonal_whatever_the_gradient_was() -> None:

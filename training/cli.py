@@ -35,7 +35,9 @@ for command in COMMANDS:
     command.register(app)
 
 Recipe = Annotated[Path, typer.Argument(help="A recipe, such as training/recipes/base.toml.")]
-Data = Annotated[Path, typer.Option(help="The pool: a folder with manifest.csv.")]
+Data = Annotated[
+    list[Path], typer.Option(help="A pool: a folder with manifest.csv; may be given again.")
+]
 Midi = Annotated[Path, typer.Option(help="A folder with groove/ and pop909/.")]
 Bank = Annotated[Path, typer.Option("--stems", help="Where the rendered stems lie.")]
 

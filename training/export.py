@@ -1,5 +1,6 @@
 """From a training run to a bundle that the daemon serves."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from instrd.training.fit import recipe_of, trained
 from instrd.training.music import read_index
 from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
-from instrd.training.pool import credits_of, divide, read_pool
+from instrd.training.pool import credits_of, divide, read_pools
 from instrd.training.recipe import Recipe
 from instrd.training.stems import SINSY, read_tracks
 from instrd.training.trained_singing import CREDIT
@@ -35,7 +36,7 @@ def export(
     run: Path,
     folder: Path,
     *,
-    data: Path,
+    pools: Sequence[Path],
     bank: Path,
     music: Path | None = None,
     measured: Path | None = None,
@@ -55,7 +56,7 @@ def export(
     else:
         known = recipe_of(measured)
         calibrated = calibrate(trained(known, measured), known, bank, "held_out", music, served=net)
-    credited = (*_credits(recipe, data, bank), *(_teachers_credits(music) if music else ()))
+    credited = (*_credits(recipe, pools, bank), *(_teachers_credits(music) if music else ()))
     manifest = _manifest(recipe, net, calibrated, credited)
     if figures is not None:
         held_out = read_bundle(figures).manifest.metrics["held_out"]
@@ -64,8 +65,8 @@ def export(
     return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
 
 
-def _credits(recipe: Recipe, data: Path, bank: Path) -> tuple[Credit, ...]:
-    train, held_out = divide(read_pool(data), recipe.split)
+def _credits(recipe: Recipe, pools: Sequence[Path], bank: Path) -> tuple[Credit, ...]:
+    train, held_out = divide(read_pools(pools), recipe.split)
     heard = [*train, *held_out] if "held_out" in recipe.fit.parts else train
     singers = [CREDIT] if any(track.origin == SINSY for track in read_tracks(bank)) else []
     return (*credits_of(heard), *SOUNDFONTS.values(), *singers, GROOVE, POP909)

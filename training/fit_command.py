@@ -129,9 +129,14 @@ def export(
     if stems is not None:
         from instrd.training.export import export as export_run  # noqa: PLC0415 - loads torch
 
-        (pool,) = _needed("--data", data, run)
         written = export_run(
-            run, bundle, data=pool, bank=stems, music=music, measured=measured, figures=figures
+            run,
+            bundle,
+            pools=_needed("--data", data, run),
+            bank=stems,
+            music=music,
+            measured=measured,
+            figures=figures,
         )
     else:
         from instrd.training.export_clips import export_clips  # noqa: PLC0415

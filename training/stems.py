@@ -72,8 +72,8 @@ class Job:
 class Sounds:
     """What stems are made of."""
 
-    data: Path
-    """The pool."""
+    pools: Sequence[Path]
+    """Folders with a manifest; no two have sounds of the same source."""
     midi: Path
     speech: Sequence[Path] = ()
     """Folders of recordings; those that lie in one folder are taken to be of one speaker."""
@@ -84,9 +84,7 @@ class Sounds:
 def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int) -> None:
     """Render every track of the recipe into `folder`, two at a time; keeps those already there."""
     folder.mkdir(parents=True, exist_ok=True)
-    made_up = (*_synthetic_jobs(recipe, sounds), *_noise_jobs(recipe))
-    jobs = [*_pool_jobs(recipe, sounds.data, sounds.midi), *_midi_jobs(recipe, sounds.midi)]
-    jobs += made_up
+    jobs = _jobs(recipe, sounds)
     with ProcessPoolExecutor(processes) as pool:
         waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
         tracks = [future.result() for future in waiting]
@@ -132,10 +130,21 @@ def _render(job: Job, recipe: Recipe, folder: Path) -> Track:
     return Track(file, job.label, job.origin, job.part, frames)
 
 
-def _pool_jobs(recipe: Recipe, data: Path, midi: Path) -> Iterator[Job]:
+def _jobs(recipe: Recipe, sounds: Sounds) -> list[Job]:
+    jobs: dict[tuple[str, str, Part], Job] = {}
+    for pool in sounds.pools:
+        own = {(job.label, job.origin, job.part): job for job in _pool_jobs(recipe, pool, sounds)}
+        for label, origin, part in jobs.keys() & own.keys():
+            raise TrainingError(pool, f"has {label} of {origin} ({part}), as a pool before has")
+        jobs |= own
+    made_up = (*_synthetic_jobs(recipe, sounds), *_noise_jobs(recipe))
+    return [*jobs.values(), *_midi_jobs(recipe, sounds.midi), *made_up]
+
+
+def _pool_jobs(recipe: Recipe, data: Path, sounds: Sounds) -> Iterator[Job]:
     train, held_out = divide(read_pool(data), recipe.split)
-    grooves = scores_for("drum", midi)
-    songs = scores_for("piano", midi)
+    grooves = scores_for("drum", sounds.midi)
+    songs = scores_for("piano", sounds.midi)
     for clips in by_origin(train).values():
         for part, share in _shares(recipe):
             chosen = [c for c in clips if _part_of(c.path, recipe) == part]
