@@ -2,11 +2,12 @@
 
     python benchmarks/compare_peers.py --data POOL [--bundle models/bundles/base]
         [--yamnet yamnet.tflite --yamnet-classes yamnet_class_map.csv] [--teacher FOLDER]
-        [--json FILE]
+        [--json FILE] [--rooms]
 
 The material is what the bundle's recipe holds out of the pool, and none of it background. Cut
 into single seconds and into pieces of 3 s, each louder than -50 dBFS, and taken whole (clips
 with a loud second); of mixtures of such pieces (mixes.py) the predominant instrument is asked.
+With --rooms every clip sounds in a room (rooms.py), the pieces of a mixture each in its own.
 Everyone hears the same cuts: instrd from a cold start in each, YAMNet and the teacher zero-shot
 (peers.py). The four are the paper's labels with all others masked.
 """
@@ -21,15 +22,16 @@ import msgspec
 import numpy as np
 import torch
 from call_cost import Cost, costs
-from mixes import Piece, draw_mixes
+from mixes import Hear, Piece, as_recorded, draw_mixes
 from numpy.typing import NDArray
 from peers import BundlePeer, Peer, TeacherPeer, YamNet, open_bundle, open_yamnet
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rooms import in_a_room
 
 from instrd.training.evaluation import FOUR
-from instrd.training.pool import Clip, divide, listen, read_pool
+from instrd.training.pool import Clip, divide, read_pool
 from instrd.training.recipe import Split
 from instrd.training.teacher import Teacher
 
@@ -93,11 +95,11 @@ def _level_dbfs(sound: Floats, length: int) -> float:
     return float(10.0 * np.log10(power + 1e-12))
 
 
-def judge(peers: Sequence[Peer], clip: Clip, data: Path) -> Iterator[tuple[str, Row]]:
+def judge(peers: Sequence[Peer], clip: Clip, hear: Hear) -> Iterator[tuple[str, Row]]:
     """Have every peer judge all cuts of a clip; yield the names of peers with their rows."""
-    found = cuts(listen(data / clip.path, RATE_HZ))
+    found = cuts(hear(clip, RATE_HZ))
     for peer in peers:
-        signal = listen(data / clip.path, peer.rate_hz)
+        signal = hear(clip, peer.rate_hz)
         for cut, places in found.items():
             if places:
                 pieces = np.stack([_take(signal, place, peer.rate_hz) for place in places])
@@ -106,19 +108,19 @@ def judge(peers: Sequence[Peer], clip: Clip, data: Path) -> Iterator[tuple[str, 
 
 
 def judge_mixes(
-    peers: Sequence[Peer], clips: Sequence[Clip], data: Path
+    peers: Sequence[Peer], clips: Sequence[Clip], hear: Hear
 ) -> Iterator[tuple[str, Row]]:
     """Have every peer judge mixtures of the loud pieces of 3 s; yield as `judge` does."""
-    pieces = [piece for clip in clips for piece in _pieces(clip, data)]
+    pieces = [piece for clip in clips for piece in _pieces(clip, hear)]
     for mix in draw_mixes(pieces):
         clip = mix.predominant
         for peer in peers:
-            scores = peer.scores(mix.sound(data, peer.rate_hz)[None])[0]
+            scores = peer.scores(mix.sound(hear, peer.rate_hz)[None])[0]
             yield peer.name, Row(MIXES, clip.source, clip.label, scores)
 
 
-def _pieces(clip: Clip, data: Path) -> Iterator[Piece]:
-    signal = listen(data / clip.path, RATE_HZ)
+def _pieces(clip: Clip, hear: Hear) -> Iterator[Piece]:
+    signal = hear(clip, RATE_HZ)
     for start, length in cuts(signal)["3 s"]:
         rms = float(np.sqrt(np.mean(signal[start : start + length].astype(np.float64) ** 2)))
         yield Piece(clip, start / RATE_HZ, (start + length) / RATE_HZ, rms)
@@ -198,6 +200,7 @@ def main() -> None:
     parser.add_argument("--yamnet-classes", type=Path, help="its class map, with --yamnet")
     parser.add_argument("--teacher", type=Path, help="a folder as of instrd-train teach")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--rooms", action="store_true", help="have each clip sound in a room")
     chosen = parser.parse_args()
     if (chosen.yamnet is None) != (chosen.yamnet_classes is None):
         parser.error("--yamnet and --yamnet-classes go together")
@@ -216,11 +219,13 @@ def main() -> None:
         read_pool(chosen.data), msgspec.convert(bundle.manifest.recipe["split"], Split)
     )
     known = [clip for clip in held_out if clip.label in labels]
+    hear = as_recorded(chosen.data)
+    hear = in_a_room(hear) if chosen.rooms else hear
     rows: dict[str, list[Row]] = {peer.name: [] for peer in peers}
     for clip in track(known, "Judging", console=Console(stderr=True)):
-        for name, row in judge(peers, clip, chosen.data):
+        for name, row in judge(peers, clip, hear):
             rows[name].append(row)
-    for name, row in judge_mixes(peers, known, chosen.data):
+    for name, row in judge_mixes(peers, known, hear):
         rows[name].append(row)
     accuracies, spent = list(figures(rows, labels, four)), costs(bundle, yamnet, teacher)
     console = Console(width=130)

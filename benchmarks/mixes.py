@@ -1,7 +1,7 @@
 """Mixtures of held-out clips in which one instrument is the loudest, the same for every peer."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 from instrd.training.pool import Clip, listen
 
 Floats = NDArray[np.float32]
+Hear = Callable[[Clip, int], Floats]
+"""Returns the sound of a clip, (n,) at a rate in Hz."""
 
 COUNT = 400
 _SEED = 20261126
 _MOST_OTHERS = 2
 _BELOW_DB = (3.0, 12.0)
 _RMS = 0.05
+
+
+def as_recorded(data: Path) -> Hear:
+    """Have the clips of a pool sound as they are."""
+    return lambda clip, rate_hz: listen(data / clip.path, rate_hz)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +46,13 @@ class Mix:
     def predominant(self) -> Clip:
         return self.pieces[0][0].clip
 
-    def sound(self, data: Path, rate_hz: int) -> Floats:
+    def sound(self, hear: Hear, rate_hz: int) -> Floats:
         """Return the mixture, (n,) at `rate_hz`, as long as its first piece."""
         first = self.pieces[0][0]
         mix = np.zeros(round((first.end_s - first.start_s) * rate_hz), np.float32)
         for piece, gain in self.pieces:
             start = round(piece.start_s * rate_hz)
-            part = listen(data / piece.clip.path, rate_hz)[start : start + len(mix)]
+            part = hear(piece.clip, rate_hz)[start : start + len(mix)]
             mix[: len(part)] += np.float32(gain) * part
         return mix
 

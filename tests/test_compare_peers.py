@@ -6,6 +6,7 @@ from pathlib import Path
 
 import call_cost
 import compare_peers
+import mixes
 import msgspec
 import numpy as np
 import peers
@@ -92,7 +93,7 @@ def test_of_a_soft_clip_nothing_is_judged() -> None:
 
 def test_every_peer_gets_the_same_moments_at_its_own_rate(pool: Path) -> None:
     fake, (clip, *_) = Fake(), read_pool(pool)
-    rows = list(compare_peers.judge([fake], clip, pool))
+    rows = list(compare_peers.judge([fake], clip, mixes.as_recorded(pool)))
     assert [row.cut for _, row in rows] == ["1 s", "1 s", "1 s", "3 s", "whole clips"]
     assert [heard.shape for heard in fake.heard] == [(3, 32_000), (1, 96_000), (1, 112_000)]
 

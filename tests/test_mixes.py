@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from mixes import Mix, Piece, draw_mixes
+from mixes import Mix, Piece, as_recorded, draw_mixes
 from sounds import tone
 
 from instrd.training.pool import Clip
@@ -29,7 +29,7 @@ def pieces(tmp_path: Path) -> list[Piece]:
 
 
 def levels_db(mix: Mix, data: Path, rate_hz: int) -> dict[str, float]:
-    spectrum = np.abs(np.fft.rfft(mix.sound(data, rate_hz))) / rate_hz
+    spectrum = np.abs(np.fft.rfft(mix.sound(as_recorded(data), rate_hz))) / rate_hz
     return {label: 20.0 * np.log10(spectrum[round(3 * hz)] + 1e-9) for label, hz in HZ.items()}
 
 
@@ -52,7 +52,7 @@ def test_every_label_is_as_often_the_predominant_one(pieces: list[Piece]) -> Non
 def test_peers_of_other_rates_hear_the_same_mixture(pieces: list[Piece], tmp_path: Path) -> None:
     (mix,) = draw_mixes(pieces, 1)
     half, whole = (levels_db(mix, tmp_path, rate_hz) for rate_hz in (RATE_HZ, 2 * RATE_HZ))
-    assert len(mix.sound(tmp_path, 2 * RATE_HZ)) == 6 * RATE_HZ
+    assert len(mix.sound(as_recorded(tmp_path), 2 * RATE_HZ)) == 6 * RATE_HZ
     assert list(half.values()) == pytest.approx(list(whole.values()), abs=0.5)
 
 
