@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instrd.training.excerpts import Excerpts
-from instrd.training.frame_effects import FLOOR_DB, decibels, in_a_room, masked, noise, power
+from instrd.training.frame_effects import FLOOR_DB, decibels, masked, noise, power
 from instrd.training.mixtures import MASK_TIME_SHARE, band_centres_hz
 from instrd.training.opinions import Opinions
 from instrd.training.recipe import Recipe
+from instrd.training.reverberation import draw_room
 from instrd.training.rooms import equaliser
 
 Floats = NDArray[np.float32]
@@ -58,8 +59,8 @@ class Lessons:
         heard = heard + np.float32(rng.uniform(-20.0, 5.0))
         if rng.random() < 0.5:
             heard = heard + np.float32(0.7) * equaliser(self._centres_hz, rng)
-        if rng.random() < 0.2:
-            heard = in_a_room(heard, self._hop_s, rng)
+        if rng.random() < 0.3:
+            heard = draw_room(heard.shape[1], self._hop_s, rng).frames(heard)
         if rng.random() < 0.4:
             hiss = noise(heard.shape, rng) + np.float32(
                 float(heard.max()) - rng.uniform(35.0, 80.0)

@@ -18,7 +18,6 @@ from instrd.training.audible import judge, loudness, prominence
 from instrd.training.frame_effects import (
     FLOOR_DB,
     decibels,
-    in_a_room,
     masked,
     noise,
     paced,
@@ -27,12 +26,13 @@ from instrd.training.frame_effects import (
     warped,
 )
 from instrd.training.recipe import Part, Recipe
+from instrd.training.reverberation import Room, draw_room
 from instrd.training.rooms import equaliser
 from instrd.training.stems import read_bank
 
 Floats = NDArray[np.float32]
 
-_ROOM_ODDS, _STEM_ROOM_ODDS = 0.3, 0.25
+_ROOM_ODDS, _STEM_ROOM_ODDS = 0.35, 0.25
 _NOISE_ODDS = 0.65
 _NOISE_BELOW_DB = (20.0, 80.0)  # each band below the loudest; the sum of 80 bands is 19 dB more
 _MASK_ODDS = 0.3
@@ -95,7 +95,10 @@ class Mixer:
         if behind is not None:
             stems.append(behind.rows)
         levels = np.stack([stem[:, -1] for stem in stems], axis=1) if stems else None
-        frames = self._through_air([stem[:, :-1] for stem in stems], levels, rng)
+        room = self._room(rng) if rng.random() < _ROOM_ODDS else None
+        if room is not None and levels is not None:
+            levels = room.levels(levels)
+        frames = self._through_air([stem[:, :-1] for stem in stems], levels, room, rng)
         shape = (mixing.segment_frames, len(labels))
         targets, weights = np.zeros(shape, np.float32), np.ones(shape, np.float32)
         if levels is not None:
@@ -137,7 +140,7 @@ class Mixer:
         if rng.random() < _STEM_EQUALISER_ODDS:
             stem[:, :-1] += np.float32(0.7) * equaliser(self._centres_hz, rng)
         if rng.random() < _STEM_ROOM_ODDS:
-            stem[:, :-1] = in_a_room(stem[:, :-1], self._hop_s, rng)
+            stem = self._room(rng).rows(stem)
         return np.maximum(stem, np.float32(FLOOR_DB))
 
     def _cut(self, label: str, rng: np.random.Generator) -> Floats:
@@ -155,19 +158,25 @@ class Mixer:
             rows[:, :-1] = warped(rows[:, :-1], self._centres_hz, factor)
         return rows
 
+    def _room(self, rng: np.random.Generator) -> Room:
+        return draw_room(len(self._centres_hz), self._hop_s, rng)
+
     def _through_air(
-        self, stems: list[Floats], levels: Floats | None, rng: np.random.Generator
+        self,
+        stems: list[Floats],
+        levels: Floats | None,
+        room: Room | None,
+        rng: np.random.Generator,
     ) -> Floats:
-        """Add the stems up and return what the front-end sees of them in some room."""
+        """Add the stems up and return what the front-end sees of them, in a room if in any."""
         level_dbfs = np.float32(rng.uniform(*self._recipe.mixing.level_dbfs))
         shape = (self._length, len(self._centres_hz))
         if stems and levels is not None:
             mix = decibels(np.sum([power(stem) for stem in stems], axis=0))
+            mix = mix if room is None else room.frames(mix)
             mix += level_dbfs - np.float32(loudness(summed(levels))[0])
         else:
             mix = np.full(shape, FLOOR_DB, np.float32)
-        if rng.random() < _ROOM_ODDS:
-            mix = in_a_room(mix, self._hop_s, rng)
         mix += equaliser(self._centres_hz, rng)
         if rng.random() < _NOISE_ODDS or not stems:
             below_db = rng.uniform(*_NOISE_BELOW_DB) if stems else rng.uniform(0.0, 50.0)

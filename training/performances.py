@@ -30,6 +30,7 @@ SOUNDFONTS = {
         "MuseScore General", "MIT", "S. Christian Collins, Frank Wen, Michael Cowgill et al."
     ),
     "sf_GMbank": Credit("Csound GM bank", "LGPL-2.1+", "Csound developers"),
+    "GeneralUser-v1.47": Credit("GeneralUser GS", "GeneralUser GS 2.0", "S. Christian Collins"),
     "sonivox": Credit("Sonivox EAS", "Apache-2.0", "Sonic Network Inc."),
 }
 """Whom to credit, by the stem of the file."""
