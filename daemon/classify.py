@@ -20,7 +20,7 @@ from instrd.models.audiofile import AudioFile
 from instrd.models.errors import shown
 from instrd.models.pooling import worth
 
-_SILENT_DBFS = -90.0  # the rms of a hop; what 16 bits round off is near -100
+_SILENT_DBFS = -80.0  # the rms of a hop; what lies below is the hiss of a recording
 _ABOVE_GATE_DB = 20.0
 
 
