@@ -8,7 +8,6 @@ from instrd.training.frame_effects import (
     FLOOR_DB,
     chained,
     decibels,
-    in_a_room,
     masked,
     noise,
     noisy,
@@ -34,27 +33,6 @@ def test_two_sounds_add_up_in_power() -> None:
     both = decibels(power(steady(-20.0)) + power(steady(-20.0)))
     np.testing.assert_allclose(both, -20.0 + 10.0 * np.log10(2.0), atol=1e-3)
     np.testing.assert_allclose(decibels(np.zeros((2, 2), np.float32)), FLOOR_DB, atol=1e-3)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_the_tail_of_a_room_falls_by_60_db_in_a_tenth_to_13_tenths_of_a_second(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    click = silence(200)
-    click[0] = 0.0
-    tail = in_a_room(click, HOP_S, rng)
-    assert tail[0, 0] == pytest.approx(0.0, abs=0.01)
-    audible = np.flatnonzero(tail[1:, 0] > FLOOR_DB + 20.0) + 1
-    steps = np.diff(tail[audible, 0])
-    decays_s = -60.0 * HOP_S / steps
-    assert np.all((decays_s > 0.099) & (decays_s < 1.35))
-    np.testing.assert_allclose(steps, steps[0], atol=0.2)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_room_adds_and_never_takes_away(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    window = rng.uniform(-60.0, 0.0, (60, 16)).astype(np.float32)
-    assert np.all(in_a_room(window, HOP_S, rng) > window - 0.01)
 
 
 def test_another_pace_moves_what_happens_and_keeps_begin_and_end() -> None:

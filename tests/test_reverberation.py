@@ -6,7 +6,7 @@ from small_run import small_recipe
 
 from instrd.training.audible import judge
 from instrd.training.frame_effects import FLOOR_DB
-from instrd.training.reverberation import Room, draw_room
+from instrd.training.reverberation import Room, draw_room, in_a_room
 
 HOP_S = 0.02
 BANDS = 40
@@ -72,3 +72,24 @@ def test_drawn_rooms_are_small_and_large_near_and_far() -> None:
     frames = rng.uniform(-60.0, 0.0, (60, BANDS)).astype(np.float32)
     for room in rooms[:20]:
         assert np.all(room.frames(frames) > frames - 0.01)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_tail_of_a_room_falls_by_60_db_in_a_tenth_to_13_tenths_of_a_second(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    click = np.full((200, 16), FLOOR_DB, np.float32)
+    click[0] = 0.0
+    tail = in_a_room(click, HOP_S, rng)
+    assert tail[0, 0] == pytest.approx(0.0, abs=0.01)
+    audible = np.flatnonzero(tail[1:, 0] > FLOOR_DB + 20.0) + 1
+    steps = np.diff(tail[audible, 0])
+    decays_s = -60.0 * HOP_S / steps
+    assert np.all((decays_s > 0.099) & (decays_s < 1.35))
+    np.testing.assert_allclose(steps, steps[0], atol=0.2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_room_adds_and_never_takes_away(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    window = rng.uniform(-60.0, 0.0, (60, 16)).astype(np.float32)
+    assert np.all(in_a_room(window, HOP_S, rng) > window - 0.01)

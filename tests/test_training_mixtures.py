@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from small_run import small_bank, small_recipe
 
+from instrd.training import mixtures
 from instrd.training.audible import judge, prominence
 from instrd.training.errors import TrainingError
 from instrd.training.mixtures import Mixer
+from instrd.training.reverberation import Room
 
 MIXING = msgspec.structs.replace(small_recipe().mixing, segment_frames=100)
 ONSET, HOLD = MIXING.onset_frames, MIXING.hold_frames
@@ -112,6 +114,28 @@ def test_a_batch_has_the_shapes_of_the_recipe_and_nothing_below_the_floor(tmp_pa
     assert frames.dtype == np.float32
     assert frames.min() >= -100.0
     assert np.isfinite(frames).all()
+
+
+def test_in_a_room_stems_count_as_sounding_for_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = small_recipe()
+    mixing = msgspec.structs.replace(recipe.mixing, stems_odds=(0.0, 1.0))
+    mixer = Mixer(
+        msgspec.structs.replace(recipe, mixing=mixing), small_bank(tmp_path / "stems"), "train"
+    )
+    bands = recipe.front_end.width
+    hall = Room(5.0, damped=0.0, wet=10.0, ripple=np.ones(bands, np.float32), hop_s=0.02)
+    monkeypatch.setattr(mixtures, "draw_room", lambda *_: hall)
+    monkeypatch.setattr(mixtures, "_STEM_ROOM_ODDS", 0.0)
+    sounding = []
+    for odds in (0.0, 1.0):
+        monkeypatch.setattr(mixtures, "_ROOM_ODDS", odds)
+        (batch,) = mixer.batches([3], count=40)
+        sounding.append(batch.targets > 0.0)
+    dry, wet = sounding
+    assert np.all(wet | ~dry)
+    assert wet.sum() > dry.sum()
 
 
 def test_a_mixer_without_stems_says_what_to_run(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter  # type: ignore[attr-defined]  # scipy is untyped
 
 Floats = NDArray[np.float32]
 
@@ -59,16 +58,6 @@ def chained(
             gain = loudest - float(clip.max()) - rng.uniform(0.0, 10.0)
             mix[first : first + len(piece)] += power(piece + np.float32(gain))
     return decibels(mix)
-
-
-def in_a_room(window: Floats, hop_s: float, rng: np.random.Generator) -> Floats:
-    """Return the window with a tail that falls by 60 dB in 0.1 to 1.3 s, in all bands alike."""
-    reverberation_s = np.exp(rng.uniform(np.log(0.1), np.log(1.3)))
-    kept = 10.0 ** (-6.0 * hop_s / reverberation_s)
-    wet = 10.0 ** (rng.uniform(-25.0, -3.0) / 10.0)
-    dry = power(window)
-    tail = lfilter([0.0, wet * (1.0 - kept)], [1.0, -kept], dry, axis=0).astype(np.float32)
-    return decibels(dry + tail)
 
 
 def paced(rows: Floats, length: int) -> Floats:

@@ -1,4 +1,4 @@
-"""A room that mixtures are heard in: the tail of what has sounded, band by band, in power."""
+"""Rooms that frames are heard in: the tail of what has sounded, band by band, in power."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from instrd.training.frame_effects import decibels, power
 Floats = NDArray[np.float32]
 
 _DECAY_S = (0.1, 1.3)
+_FAINT_DB = (-25.0, -3.0)
 _WET_DB = (-25.0, 10.0)  # above 0 most of what is heard has come by way of the walls
 _DAMPED_MOST = 0.7
 _RIPPLE_DB_MOST = 5.0
@@ -69,3 +70,11 @@ def draw_room(bands: int, hop_s: float, rng: np.random.Generator) -> Room:
         ripple=(10.0 ** (ripple_db / 10.0)).astype(np.float32),
         hop_s=hop_s,
     )
+
+
+def in_a_room(window: Floats, hop_s: float, rng: np.random.Generator) -> Floats:
+    """Return a window (T, bands) in a room near its source, whose bands all fade alike."""
+    decay_s = float(np.exp(rng.uniform(*np.log(_DECAY_S))))
+    wet = 10.0 ** (rng.uniform(*_FAINT_DB) / 10.0)
+    alike = np.ones(window.shape[1], np.float32)
+    return Room(decay_s, damped=0.0, wet=wet, ripple=alike, hop_s=hop_s).frames(window)

@@ -14,12 +14,12 @@ from instrd.training.frame_cache import FrameCache
 from instrd.training.frame_effects import (
     FLOOR_DB,
     chained,
-    in_a_room,
     masked,
     noise,
     noisy,
 )
 from instrd.training.mixtures import band_centres_hz
+from instrd.training.reverberation import in_a_room
 from instrd.training.rooms import equaliser
 
 Floats = NDArray[np.float32]
