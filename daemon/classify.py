@@ -65,7 +65,7 @@ def classify(path: Path, hearing: Hearing, *, with_frames: bool = False) -> Verd
     is found then counts, and if nothing is found it is silence.
     """
     course = _course(path, hearing, hearing.config.gate)
-    if not course.heard and (lower := _lower(hearing.config.gate, course.frames)):
+    if not course.heard and (lower := lower_gate(hearing.config.gate, course.loudest_dbfs)):
         closer = _course(path, hearing, lower)
         course = closer if closer.events else course
     p = _mean_p(course.frames, hearing)
@@ -88,6 +88,10 @@ class _Course(NamedTuple):
     def heard(self) -> bool:
         return any(frame.gate == "open" for frame in self.frames)
 
+    @property
+    def loudest_dbfs(self) -> float:
+        return max(frame.level_dbfs for frame in self.frames)
+
 
 def _course(path: Path, hearing: Hearing, gate: GateLevels) -> _Course:
     file = AudioFile(path)
@@ -107,9 +111,8 @@ def _course(path: Path, hearing: Hearing, gate: GateLevels) -> _Course:
     )
 
 
-def _lower(gate: GateLevels, frames: Sequence[Frame]) -> GateLevels | None:
-    """Return the gate that the loudest of some frames passes easily; None if that is silent too."""
-    loudest_dbfs = max(frame.level_dbfs for frame in frames)
+def lower_gate(gate: GateLevels, loudest_dbfs: float) -> GateLevels | None:
+    """Return the gate that a hop of that rms passes by 20 dB; None if it is silence anyway."""
     if loudest_dbfs < _SILENT_DBFS:
         return None
     lower_db = gate.open_dbfs - (loudest_dbfs - _ABOVE_GATE_DB)

@@ -7,8 +7,8 @@ import soundfile
 from sounds import TWO_TONES, silence, tone, two_tones
 from tone_bundle import FRONT_END, WINDOW_FRAMES
 
-from instrd.daemon.classify import classify
-from instrd.daemon.config import Config
+from instrd.daemon.classify import classify, lower_gate
+from instrd.daemon.config import Config, GateLevels
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.hearing import Hearing
 from instrd.models.errors import AudioFileError
@@ -72,6 +72,14 @@ def test_what_is_too_quiet_for_the_gate_is_heard_with_a_lower_one(
     quiet = classify(path, Hearing(deaf(tone_config), "test"))
     assert (quiet.decision, quiet.events) == (loud.decision, loud.events)
     assert loud.decision == "low"
+
+
+def test_the_lower_gate_is_20_db_below_the_loudest_and_faint_hiss_has_none() -> None:
+    gate = GateLevels(open_dbfs=-50.0, close_dbfs=-56.0)
+    lower = lower_gate(gate, -60.0)
+    assert lower is not None
+    assert (lower.open_dbfs, lower.close_dbfs, lower.hold_s) == (-80.0, -86.0, gate.hold_s)
+    assert lower_gate(gate, -80.1) is None
 
 
 def test_quiet_sound_in_which_nothing_is_found_is_silence(
