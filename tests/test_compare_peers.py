@@ -184,3 +184,14 @@ def test_the_program_tells_and_writes_the_figures(
     assert {one["peer"] for one in told["accuracy"]} == {"instrd tones", "teacher mn04"}
     assert [one["peer"] for one in told["cost"]] == ["instrd tones"] * 2 + ["teacher mn04"]
     assert "FSDKaggle2018/Freesound" in capsys.readouterr().out
+
+
+def test_in_rooms_every_clip_is_heard_by_way_of_one(
+    bundle: Bundle, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare_peers, "in_a_room", lambda _hear: lambda *_: silence(1.0, RATE_HZ))
+    arguments = ["--data", pool, "--bundle", bundle.folder, "--json", tmp_path / "told.json"]
+    monkeypatch.setattr(sys, "argv", ["compare_peers.py", *map(str, arguments), "--rooms"])
+    compare_peers.main()
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert {one["all_rows"] for one in told["accuracy"]} == {0}  # this room swallows everything
