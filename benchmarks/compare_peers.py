@@ -2,11 +2,12 @@
 
     python benchmarks/compare_peers.py --data POOL [--bundle models/bundles/base]
         [--yamnet yamnet.tflite --yamnet-classes yamnet_class_map.csv] [--teacher FOLDER]
-        [--json FILE] [--rooms]
+        [--json FILE] [--rooms] [--all]
 
 The material is what the bundle's recipe holds out of the pool, and none of it background. Cut
 into single seconds and into pieces of 3 s, each louder than -50 dBFS, and taken whole (clips
 with a loud second); of mixtures of such pieces (mixes.py) the predominant instrument is asked.
+With --all it is the whole pool, for one that no training ever saw (gather_recordings.py).
 With --rooms every clip sounds in a room (rooms.py), the pieces of a mixture each in its own.
 Everyone hears the same cuts: instrd from a cold start in each, YAMNet and the teacher zero-shot
 (peers.py). The four are the paper's labels with all others masked.
@@ -201,6 +202,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, help="a folder as of instrd-train teach")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rooms", action="store_true", help="have each clip sound in a room")
+    parser.add_argument("--all", action="store_true", help="hear what is not held out too")
     chosen = parser.parse_args()
     if (chosen.yamnet is None) != (chosen.yamnet_classes is None):
         parser.error("--yamnet and --yamnet-classes go together")
@@ -215,10 +217,11 @@ def main() -> None:
     peers += [yamnet] if yamnet else []
     peers += [TeacherPeer(teacher, labels)] if teacher else []
 
-    _, held_out = divide(
+    train, held_out = divide(
         read_pool(chosen.data), msgspec.convert(bundle.manifest.recipe["split"], Split)
     )
-    known = [clip for clip in held_out if clip.label in labels]
+    asked = [*train, *held_out] if chosen.all else held_out
+    known = [clip for clip in asked if clip.label in labels]
     hear = as_recorded(chosen.data)
     hear = in_a_room(hear) if chosen.rooms else hear
     rows: dict[str, list[Row]] = {peer.name: [] for peer in peers}

@@ -30,6 +30,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 FrameCount = Annotated[int, Meta(ge=0, le=10_000)]
 Temperature = Annotated[float, Meta(ge=1e-3, le=1e3)]
 Bias = Annotated[float, Meta(ge=-1e3, le=1e3)]
+Contrast = Annotated[float, Meta(ge=0.0, le=10.0)]
 
 
 class Credit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +80,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     temperature: tuple[Temperature, ...]
     """Per label: calibrated p = sigmoid(logit / temperature + bias)."""
     bias: tuple[Bias, ...]
+    contrast: tuple[Contrast, ...] = ()
+    """Per label: log-odds that a surer one takes from it (models/contrast.py); empty: none."""
     threshold_on: tuple[Probability, ...]
     threshold_off: tuple[Probability, ...]
     members: Annotated[tuple[Member, ...], Meta(max_length=32)] = ()
@@ -93,7 +96,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """File name -> SHA-256, hex."""
 
     def __post_init__(self) -> None:
-        for field in ("temperature", "bias", "threshold_on", "threshold_off"):
+        per_label = ["temperature", "bias", "threshold_on", "threshold_off"]
+        for field in [*per_label, "contrast"] if self.contrast else per_label:
             got, allowed = len(getattr(self, field)), len(self.labels)
             if got != allowed:
                 raise ValueError(f"{field} has {got} values, there are {allowed} labels")
@@ -105,6 +109,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"a window of more than {MOST_WINDOW_VALUES} values")
         if any(off > on for on, off in zip(self.threshold_on, self.threshold_off, strict=True)):
             raise ValueError("threshold_off must not be above threshold_on")
+        if self.contrast and not self.multi_label:
+            raise ValueError("contrast is of labels that may sound at once (multi_label)")
         self._check_members()
 
     @property

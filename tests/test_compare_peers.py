@@ -195,3 +195,14 @@ def test_in_rooms_every_clip_is_heard_by_way_of_one(
     compare_peers.main()
     told = json.loads((tmp_path / "told.json").read_text())
     assert {one["all_rows"] for one in told["accuracy"]} == {0}  # this room swallows everything
+
+
+def test_of_a_pool_that_nobody_trained_on_every_clip_counts(
+    bundle: Bundle, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["--data", pool, "--bundle", bundle.folder, "--json", tmp_path / "told.json"]
+    monkeypatch.setattr(sys, "argv", ["compare_peers.py", *map(str, arguments), "--all"])
+    compare_peers.main()
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert OLD in {one["source"] for one in told["accuracy"]}
+    assert told["accuracy"][0]["all_rows"] == 6  # five held out, and the one of the old source

@@ -1,10 +1,12 @@
 import copy
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from small_run import small_bank, small_music, small_recipe
 
+from instrd.models import contrast
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training import calibration
 from instrd.training.calibration import calibrate
@@ -93,6 +95,22 @@ def test_what_is_no_music_raises_thresholds(tmp_path: Path) -> None:
     served = calibrate(net, recipe, data.bank, "calibrate", speech, served=rash)
     assert served.threshold_on[0] == 0.9 > wary.threshold_on[0]
     assert served.temperature == wary.temperature
+
+
+def test_thresholds_are_those_of_what_the_contrast_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contrast, "SURE", -9.0)  # of the little that one step teaches
+    recipe, data, run = small_recipe(), material(tmp_path), tmp_path / "run"
+    fit(recipe, data, run=run, until=1)
+    net = trained(recipe, run)
+    shares: list[dict[str, float]] = [{}, dict.fromkeys(recipe.labels, 1.0)]
+    ways = [msgspec.structs.replace(recipe.serving, contrast=share) for share in shares]
+    recipes = [msgspec.structs.replace(recipe, serving=way) for way in ways]
+    plain, less = (calibrate(net, chosen, data.bank, "calibrate") for chosen in recipes)
+    assert (less.temperature, less.bias) == (plain.temperature, plain.bias)
+    assert all(a <= b for a, b in zip(less.threshold_on, plain.threshold_on, strict=True))
+    assert less.threshold_on != plain.threshold_on
 
 
 def test_without_music_a_run_learns_from_mixtures_alone(tmp_path: Path) -> None:

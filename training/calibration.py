@@ -1,6 +1,6 @@
 """Calibration and thresholds, measured on stems that the net was not trained on."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from instrd.models.contrast import contrasted
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.excerpts import read_excerpts
 from instrd.training.lessons import Lessons
@@ -15,8 +16,7 @@ from instrd.training.mixtures import Mixer
 from instrd.training.recipe import Part, Recipe
 
 Doubles = NDArray[np.float64]
-Judged = tuple[Doubles, Doubles]
-"""logits (n,) and targets (n,) of the frames in which a label was judged."""
+Flags = NDArray[np.bool_]
 
 _BATCHES = 40
 _SEGMENTS = 24
@@ -29,8 +29,27 @@ _RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
+class _Judged:
+    """All frames of the mixtures, each (n, labels); not in all is every label judged."""
+
+    logits: Doubles
+    sounds: Flags
+    counts: Flags
+
+    def where(self, column: int, *, sounding: bool) -> Flags:
+        """Return in which frames (n,) a label is judged and sounds, or does not."""
+        where: Flags = self.counts[:, column] & (self.sounds[:, column] == sounding)
+        return where
+
+    def of(self, column: int) -> tuple[Doubles, Doubles]:
+        """Return logits (m,) and targets (m,) of the frames in which a label is judged."""
+        counts = self.counts[:, column]
+        return self.logits[counts, column], self.sounds[counts, column].astype(np.float64)
+
+
+@dataclass(frozen=True)
 class Calibrated:
-    """Per label: p = sigmoid(logit / temperature + bias), and when to call it on and off."""
+    """Per label: how logits become probabilities, and when to call it on and off."""
 
     temperature: tuple[float, ...]
     bias: tuple[float, ...]
@@ -55,28 +74,43 @@ def calibrate(
     noises) set thresholds too; by the alarms of the net that will be `served`, if that is not the
     one that is calibrated: both learned from those recordings alike.
     """
-    temperatures, biases, on, off = [], [], [], []
-    metrics = {}
     serving = recipe.serving
-    alarmed = served or net
-    unmusical = _unmusical(alarmed, recipe, music) if music else np.empty((0, len(recipe.labels)))
     judged = _judge(net, recipe, bank, part)
-    for label, (logits, targets), others in zip(recipe.labels, judged, unmusical.T, strict=True):
-        slope, bias = fit_sigmoid(logits, targets)
-        probabilities = _sigmoid(slope * logits + bias)
-        threshold = threshold_of(probabilities[targets == 0.0], serving.false_alarms)
-        if len(others) and label not in recipe.background:
-            alarms = _sigmoid(slope * others + bias)
-            threshold = max(threshold, threshold_of(alarms, serving.unmusical_alarms))
-        temperatures.append(round(1.0 / slope, 4))
-        biases.append(round(bias, 4))
-        on.append(round(threshold, 4))
-        off.append(round(threshold * serving.hysteresis, 4))
+    slopes, biases = np.transpose([fit_sigmoid(*judged.of(k)) for k in range(len(recipe.labels))])
+    unmusical = _unmusical(served or net, recipe, music) if music else judged.logits[:0]
+
+    contrast = np.array(contrast_of(recipe))
+
+    def probabilities(logits: Doubles) -> Doubles:
+        return _sigmoid(contrasted(slopes * logits + biases, contrast))
+
+    found, alarms = probabilities(judged.logits), probabilities(unmusical)
+    thresholds = []
+    metrics = {}
+    for column, label in enumerate(recipe.labels):
+        there = found[judged.where(column, sounding=True), column]
+        absent = found[judged.where(column, sounding=False), column]
+        threshold = threshold_of(absent, serving.false_alarms)
+        if len(alarms) and label not in recipe.background:
+            least = threshold_of(alarms[:, column], serving.unmusical_alarms)
+            threshold = max(threshold, least)
+        thresholds.append(threshold)
         metrics[label] = {
-            "hits": float(np.mean(probabilities[targets == 1.0] >= threshold)),
-            "false_alarms": float(np.mean(probabilities[targets == 0.0] >= threshold)),
+            "hits": float(np.mean(there >= threshold)),
+            "false_alarms": float(np.mean(absent >= threshold)),
         }
-    return Calibrated(tuple(temperatures), tuple(biases), tuple(on), tuple(off), metrics)
+    return Calibrated(
+        temperature=_rounded(1.0 / slopes),
+        bias=_rounded(biases),
+        threshold_on=_rounded(thresholds),
+        threshold_off=_rounded(np.multiply(thresholds, serving.hysteresis)),
+        metrics=metrics,
+    )
+
+
+def contrast_of(recipe: Recipe) -> tuple[float, ...]:
+    """Return what a surer label takes from each label."""
+    return tuple(recipe.serving.contrast.get(label, 0.0) for label in recipe.labels)
 
 
 def fit_sigmoid(logits: Doubles, targets: Doubles) -> tuple[float, float]:
@@ -98,7 +132,7 @@ def threshold_of(negatives: Doubles, false_alarms: float) -> float:
     return min(max(threshold, _THRESHOLD_LEAST), _THRESHOLD_MOST)
 
 
-def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Iterator[Judged]:
+def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> "_Judged":
     mixer = Mixer(recipe, bank, part)
     logits, targets, weights = [], [], []
     for frames, target, weight in mixer.batches(range(_BATCHES), count=_SEGMENTS, salt=_SALT):
@@ -107,10 +141,7 @@ def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> Iterator[J
         logits.append(judged.flatten(0, 1).double().numpy())
         targets.append(target.reshape(-1, target.shape[-1]) > 0.0)
         weights.append(weight.reshape(-1, weight.shape[-1]))
-    whole = [np.concatenate(parts).astype(np.float64) for parts in (logits, targets, weights)]
-    for column in range(len(recipe.labels)):
-        judged_frames = whole[2][:, column] > 0.0
-        yield whole[0][judged_frames, column], whole[1][judged_frames, column]
+    return _Judged(np.concatenate(logits), np.concatenate(targets), np.concatenate(weights) > 0.0)
 
 
 def _unmusical(net: CausalNet, recipe: Recipe, music: Path) -> Doubles:
@@ -130,6 +161,10 @@ def _unmusical(net: CausalNet, recipe: Recipe, music: Path) -> Doubles:
         if windows >= _WINDOWS:
             break
     return np.concatenate(heard) if heard else np.empty((0, len(recipe.labels)))
+
+
+def _rounded(values: Sequence[float] | Doubles) -> tuple[float, ...]:
+    return tuple(round(float(value), 4) for value in values)
 
 
 def _sigmoid(values: Doubles) -> Doubles:

@@ -18,7 +18,7 @@ from instrd.models.bundle import (
     write_bundle,
 )
 from instrd.models.nets.causal_net import CausalNet
-from instrd.training.calibration import Calibrated, calibrate
+from instrd.training.calibration import Calibrated, calibrate, contrast_of
 from instrd.training.fit import recipe_of, trained
 from instrd.training.music import read_index
 from instrd.training.onnx_file import to_onnx
@@ -94,6 +94,7 @@ def _manifest(
         onset_lag_frames=recipe.mixing.onset_frames,
         temperature=calibrated.temperature,
         bias=calibrated.bias,
+        contrast=contrast_of(recipe),
         threshold_on=calibrated.threshold_on,
         threshold_off=calibrated.threshold_off,
         metrics={"calibration": rounded(calibrated.metrics)},

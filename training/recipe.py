@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from instrd.models.bundle import Label, Probability
+from instrd.models.bundle import Contrast, Label, Probability
 from instrd.models.frontend import FrontEnd
 from instrd.training.errors import TrainingError
 
@@ -116,6 +116,8 @@ class Serving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of the frames of speech and noises that may show a label."""
     hysteresis: Probability
     """threshold_off is this share of threshold_on."""
+    contrast: dict[Label, Contrast] = {}
+    """Log-odds that a surer label takes (models/contrast.py); from those not named, none."""
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,78 @@
+"""Recordings of other people's packages become a pool that the comparison with peers reads."""
+
+import struct
+import tomllib
+import zlib
+from pathlib import Path
+
+import msgspec
+import pytest
+import soundfile
+from gather_recordings import PACKAGES, Package, gather, unpack_resources
+from sounds import tone
+
+from instrd.models.bundle import read_bundle
+
+ROOT = Path(__file__).parents[1]
+
+
+def packed(files: dict[str, bytes], *, deflated: bool) -> bytes:
+    """Return a Qt resource file, format 3: a folder `sounds` with these files."""
+    names, data, nodes = bytearray(), bytearray(), []
+
+    def named(name: str) -> int:
+        at = len(names)
+        names.extend(struct.pack(">HI", len(name), 0) + name.encode("utf-16-be"))
+        return at
+
+    nodes.append(struct.pack(">IHIIQ", named(""), 2, 1, 1, 0))
+    nodes.append(struct.pack(">IHIIQ", named("sounds"), 2, len(files), 2, 0))
+    for name, content in files.items():
+        stored = struct.pack(">I", len(content)) + zlib.compress(content) if deflated else content
+        flags = 1 if deflated else 0
+        nodes.append(struct.pack(">IHIIQ", named(name), flags, 0, len(data), 0))
+        data.extend(struct.pack(">I", len(stored)) + stored)
+    tree = 24 + len(data) + len(names)
+    head = b"qres" + struct.pack(">IIIII", 3, tree, 24, 24 + len(data), 0)
+    return head + bytes(data + names) + b"".join(nodes)
+
+
+@pytest.mark.parametrize("deflated", [False, True])
+def test_files_come_out_of_qt_resources_as_they_went_in(tmp_path: Path, *, deflated: bool) -> None:
+    unpack_resources(packed({"a.ogg": b"first", "b.ogg": b"second"}, deflated=deflated), tmp_path)
+    assert (tmp_path / "sounds" / "a.ogg").read_bytes() == b"first"
+    assert (tmp_path / "sounds" / "b.ogg").read_bytes() == b"second"
+
+
+def test_what_is_no_resource_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="begins with b'qres', not with b'RIFF'"):
+        unpack_resources(b"RIFF" + bytes(40), tmp_path)
+
+
+def test_a_package_gives_what_its_patterns_find_and_tells_what_is_broken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, pool = tmp_path / "root", tmp_path / "pool"
+    (root / "share").mkdir(parents=True)
+    soundfile.write(root / "share" / "flute1.wav", tone(440.0, 0.5, 16_000), 16_000)
+    (root / "share" / "flute2.wav").write_bytes(b"no sound")
+    clips = list(gather(Package("toys", "debian", {"flute": ["**/flute*.wav"]}), root, pool))
+    assert [(c.path, c.label, c.source, c.seconds) for c in clips] == [
+        ("flute/toys-flute1.wav", "flute", "toys", 0.5)
+    ]
+    assert (pool / clips[0].path).read_bytes() == (root / "share" / "flute1.wav").read_bytes()
+    assert "left out" in capsys.readouterr().out
+
+
+def test_a_pattern_that_finds_nothing_is_an_error(tmp_path: Path) -> None:
+    package = Package("toys", "debian", {"flute": ["**/flute*.wav"]})
+    with pytest.raises(FileNotFoundError, match=r"toys has no \*\*/flute\*\.wav"):
+        list(gather(package, tmp_path, tmp_path / "pool"))
+
+
+def test_the_list_names_labels_of_base_and_packages_that_it_never_heard() -> None:
+    told = tomllib.loads(PACKAGES.read_text(encoding="utf-8"))
+    packages = msgspec.convert(told["package"], list[Package])
+    manifest = read_bundle(ROOT / "models" / "bundles" / "base").manifest
+    assert {label for package in packages for label in package.files} == set(manifest.labels)
+    assert not {p.name for p in packages} & {credit.source for credit in manifest.credits}

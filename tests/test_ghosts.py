@@ -1,0 +1,85 @@
+"""The benchmark of ghosts counts labels that are shown where they do not sound."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import ghosts
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from sounds import silence, tone
+from tone_bundle import FRONT_END, tone_bundle
+
+from instrd.models.bundle import Bundle
+from instrd.training.pool import Clip
+
+RATE_HZ = FRONT_END.rate_hz
+LOW = tone(440.0, 2.0, RATE_HZ, amplitude=0.3)
+HIGH = tone(2000.0, 2.0, RATE_HZ, amplitude=0.3)
+HEADER = "path,label,source,original,licence,credit,kind,seconds"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return tone_bundle(tmp_path / "tones", contrast=(1.0, 1.0))
+
+
+def heard(bundle: Bundle, logits: list[list[float]], *labels: str) -> ghosts.Heard:
+    rows = np.array(logits, np.float32)
+    return ghosts.Heard("one", rows, np.ones(len(rows), bool), labels)
+
+
+def test_of_what_sounds_the_shown_share_counts_and_of_others_how_many_a_hop(
+    bundle: Bundle,
+) -> None:
+    bare = replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, contrast=()))
+    streams = [heard(bundle, [[5.0, 1.0], [-5.0, 1.0]], "low")]
+    assert ghosts.shown(streams, bare) == (0.5, 1.0)
+    assert ghosts.shown(streams, bundle) == (0.5, 0.5)  # beside a sure one, 1.0 is too little
+
+
+def test_what_does_not_count_is_left_out(bundle: Bundle) -> None:
+    stream = heard(bundle, [[5.0, -5.0], [-5.0, -5.0]], "low")
+    assert ghosts.shown([replace(stream, counts=np.array([True, False]))], bundle) == (1.0, 0.0)
+
+
+def test_a_stream_counts_where_it_is_loud_and_has_gone_on_for_a_while(bundle: Bundle) -> None:
+    sound = np.concatenate([LOW[: RATE_HZ // 2], silence(0.3, RATE_HZ), LOW[: RATE_HZ // 2]])
+    (one,) = ghosts.solos(ghosts.Ear(bundle), [clip("low")], [sound])
+    assert one.counts.tolist() == [False] * 3 + [True] * 2 + [False] * 3 + [True] * 5
+    assert one.logits.shape == (13, 2)
+
+
+def test_a_pair_counts_where_both_are_there(bundle: Bundle) -> None:
+    half = np.concatenate([HIGH[:RATE_HZ], silence(1.0, RATE_HZ)])
+    streams = list(ghosts.pairs(ghosts.Ear(bundle), [clip("low"), clip("high")], [LOW, half]))
+    assert {stream.labels for stream in streams} == {("low", "high"), ("high", "low")}
+    assert all(
+        stream.counts.tolist() == [False] * 3 + [True] * 7 + [False] * 10 for stream in streams
+    )
+
+
+def clip(label: str) -> Clip:
+    return Clip(f"{label}.wav", label, "made up", "", "CC0", "", "recording", 2.0)
+
+
+def test_the_program_tells_of_one_and_of_two_with_and_without_contrast(
+    bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = [HEADER]
+    for label, sound in (("low", LOW), ("high", HIGH), ("strange", HIGH)):
+        soundfile.write(tmp_path / f"{label}.wav", sound, RATE_HZ, subtype="FLOAT")
+        lines.append(f"{label}.wav,{label},made up,,CC0,,recording,2.0")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    arguments = ["--data", str(tmp_path), "--bundle", str(bundle.folder), "--without", "high"]
+    monkeypatch.setattr(ghosts, "pairs", ghosts.solos)
+    monkeypatch.setattr(sys, "argv", ["ghosts.py", *arguments])
+    ghosts.main()
+    told = capsys.readouterr().out
+    assert told.count("17") == 4  # hops of the one clip that is left
+    assert told.count("100.0 %") == 4
