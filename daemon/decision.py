@@ -62,8 +62,10 @@ class Decision:
         sounding = (self._tracks[i].rule.label for i in order if self._tracks[i].sounding)
         return next(sounding, None)
 
-    def feed(self, p: Floats, gate: GateState, position: int, samples: int) -> Judgement:
-        """Judge the hop of `samples` samples that ends at `position`."""
+    def feed(
+        self, p: Floats, gate: GateState, position: int, samples: int, *, meant: int = 0
+    ) -> Judgement:
+        """Judge the hop of `samples` samples that ends at `position`, if cut short of `meant`."""
         if gate == "closed":
             changes = self.end(position, "gate")
             self._smooth = np.zeros_like(self._smooth)
@@ -74,7 +76,9 @@ class Decision:
         clear = self._margin_is_clear()
         judged = zip(self._tracks, p.tolist(), self._smooth.tolist(), strict=True)
         changes = _there(
-            track.feed(raw, smooth if clear or track.sounding else 0.0, position, samples)
+            track.feed(
+                raw, smooth if clear or track.sounding else 0.0, position, samples, meant=meant
+            )
             for track, raw, smooth in judged
         )
         decision, reason = self._decide(clear=clear)

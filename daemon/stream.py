@@ -79,7 +79,9 @@ class Stream:
         heard = self._heard
         assert heard is not None, "judge follows listen"
         self._count(heard)
-        judgement = self._decision.feed(self.memory.judged, heard.gate, heard.end, heard.samples)
+        judgement = self._decision.feed(
+            self.memory.judged, heard.gate, heard.end, heard.samples, meant=self.hop
+        )
         latency = self._latency(heard, infer_ms)
         model = (self._classifier.manifest.name, self._rules)
         cost = latency, self._skipped

@@ -71,10 +71,15 @@ class Track:
         self._under = 0
         self._rising_since: int | None = None
 
-    def feed(self, raw: float, smooth: float, position: int, samples: int) -> Change | None:
-        """Take the probabilities of the hop of `samples` samples that ends at `position`."""
+    def feed(
+        self, raw: float, smooth: float, position: int, samples: int, *, meant: int = 0
+    ) -> Change | None:
+        """Take the probabilities of the hop of `samples` samples that ends at `position`.
+
+        A hop that was cut short counts towards `min_on` as the `meant` samples.
+        """
         self._note(raw, smooth, position - samples)
-        self._over = self._over + samples if smooth >= self.rule.threshold_on else 0
+        self._over = self._over + max(samples, meant) if smooth >= self.rule.threshold_on else 0
         self._under = self._under + samples if smooth < self.rule.threshold_off else 0
         if self.sounding is None:
             ready = self._over >= max(1, self.rule.min_on) and self.rule.may_be_named

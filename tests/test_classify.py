@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import soundfile
 from sounds import TWO_TONES, silence, tone, two_tones
-from tone_bundle import FRONT_END, WINDOW_FRAMES
+from tone_bundle import FRONT_END, WINDOW_FRAMES, tone_bundle
 
 from instrd.daemon.classify import classify, lower_gate
-from instrd.daemon.config import Config, GateLevels
+from instrd.daemon.config import Config, GateLevels, ModelChoice
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.hearing import Hearing
 from instrd.models.errors import AudioFileError
@@ -92,6 +92,17 @@ def test_quiet_sound_in_which_nothing_is_found_is_silence(
         assert (verdict.decision, verdict.events) == ("silence", ())
         assert verdict.frames is not None
         assert {frame.decision for frame in verdict.frames} == {"silence"}
+
+
+def test_a_stroke_in_a_hop_that_the_end_of_the_file_cuts_is_named(tmp_path: Path) -> None:
+    tone_bundle(tmp_path / "tones", "causal")
+    config = Config(model=ModelChoice(name="tones", folders=(str(tmp_path),)))
+    path = tmp_path / "cut.wav"
+    short = np.concatenate([silence(0.1, 48_000), tone(440.0, 0.04, 48_000)])
+    soundfile.write(path, short, 48_000)  # 0.04 s, less than min_on_s
+    verdict = classify(path, Hearing(config, "test"))
+    assert verdict.decision == "low"
+    assert [event.t_off_s for event in verdict.events] == [pytest.approx(0.14, abs=1e-3)]
 
 
 def test_what_no_label_explains_is_unknown(tmp_path: Path, tone_config: Config) -> None:

@@ -55,6 +55,13 @@ def test_an_instrument_comes_on_and_goes_off_where_it_fell() -> None:
     assert judged[2].active == ("piano",)
 
 
+@pytest.mark.parametrize(("meant", "events"), [(0, []), (HOP, ["on"])])
+def test_a_hop_that_was_cut_short_counts_as_a_whole_one(meant: int, events: list[str]) -> None:
+    p = np.array([0.7, 0.0, 0.0], np.float32)
+    judged = Decision(RULES).feed(p, "open", HOP // 2, HOP // 2, meant=meant)
+    assert [change.event for change in judged.changes] == events
+
+
 def test_an_onset_is_dated_back_to_where_the_probability_began_to_rise() -> None:
     rules = replace(RULES, labels=(replace(PIANO, min_on=3 * HOP, onset_lag=30),))
     scores: list[tuple[float, ...]] = [(0.1,), (0.5,), (0.7,), (0.7,), (0.7,)]
