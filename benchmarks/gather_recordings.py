@@ -1,10 +1,13 @@
-"""Gather recordings that no net of ours ever heard into a pool that compare_peers.py reads.
+"""Gather recordings that no net of ours ever heard into a pool.
 
     python benchmarks/gather_recordings.py FOLDER
     python benchmarks/compare_peers.py --data FOLDER --all
 
-gather_recordings.toml says which packages of Debian 12 and PyPI hold them and what they are.
-Needs apt-get, dpkg-deb, a network and, for the while, some 140 MB.
+    python benchmarks/gather_recordings.py OTHER --list benchmarks/background.toml
+    python benchmarks/false_alarms.py OTHER/*
+
+A list says which packages of Debian 12 and PyPI hold them and what they are: by default
+gather_recordings.toml, of instruments. Needs apt-get, dpkg-deb and a network.
 """
 
 import argparse
@@ -93,8 +96,8 @@ def gather(package: Package, root: Path, folder: Path) -> Iterator[Clip]:
             if not found:
                 raise FileNotFoundError(f"{package.name} has no {pattern}")
             for file in found:
-                path = Path(label, f"{package.name}-{file.name}")
-                (folder / label).mkdir(parents=True, exist_ok=True)
+                path = Path(label, package.name, file.relative_to(root))
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(file.read_bytes())
                 try:
                     samples, rate_hz = read_audio(folder / path)
@@ -118,8 +121,9 @@ def gather(package: Package, root: Path, folder: Path) -> Iterator[Clip]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--list", type=Path, default=PACKAGES)
     chosen = parser.parse_args()
-    told = tomllib.loads(PACKAGES.read_text(encoding="utf-8"))
+    told = tomllib.loads(chosen.list.read_text(encoding="utf-8"))
     clips: list[Clip] = []
     for package in msgspec.convert(told["package"], list[Package]):
         with tempfile.TemporaryDirectory() as place:

@@ -13,7 +13,7 @@ from sounds import tone
 
 from instrd.models.bundle import read_bundle
 
-ROOT = Path(__file__).parents[1]
+BASE = Path(__file__).parents[1] / "models" / "bundles" / "base"
 
 
 def packed(files: dict[str, bytes], *, deflated: bool) -> bytes:
@@ -58,7 +58,7 @@ def test_a_package_gives_what_its_patterns_find_and_tells_what_is_broken(
     (root / "share" / "flute2.wav").write_bytes(b"no sound")
     clips = list(gather(Package("toys", "debian", {"flute": ["**/flute*.wav"]}), root, pool))
     assert [(c.path, c.label, c.source, c.seconds) for c in clips] == [
-        ("flute/toys-flute1.wav", "flute", "toys", 0.5)
+        ("flute/toys/share/flute1.wav", "flute", "toys", 0.5)
     ]
     assert (pool / clips[0].path).read_bytes() == (root / "share" / "flute1.wav").read_bytes()
     assert "left out" in capsys.readouterr().out
@@ -70,9 +70,16 @@ def test_a_pattern_that_finds_nothing_is_an_error(tmp_path: Path) -> None:
         list(gather(package, tmp_path, tmp_path / "pool"))
 
 
-def test_the_list_names_labels_of_base_and_packages_that_it_never_heard() -> None:
-    told = tomllib.loads(PACKAGES.read_text(encoding="utf-8"))
-    packages = msgspec.convert(told["package"], list[Package])
-    manifest = read_bundle(ROOT / "models" / "bundles" / "base").manifest
-    assert {label for package in packages for label in package.files} == set(manifest.labels)
-    assert not {p.name for p in packages} & {credit.source for credit in manifest.credits}
+def packages_of(path: Path) -> list[Package]:
+    return msgspec.convert(tomllib.loads(path.read_text())["package"], list[Package])
+
+
+def test_the_list_of_instruments_names_the_labels_of_base() -> None:
+    labels = {label for package in packages_of(PACKAGES) for label in package.files}
+    assert labels == set(read_bundle(BASE).manifest.labels)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGES.parent.glob("*.toml")), ids=lambda p: p.stem)
+def test_base_never_heard_the_packages_of_a_list(path: Path) -> None:
+    heard = {credit.source for credit in read_bundle(BASE).manifest.credits}
+    assert not {package.name for package in packages_of(path)} & heard
