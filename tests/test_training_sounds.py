@@ -227,6 +227,14 @@ def test_a_room_passes_the_direct_sound_first_and_keeps_the_length() -> None:
     assert abs(heard[100]) > 0.5
 
 
+def test_rooms_are_near_and_far() -> None:
+    tails = [np.sum(response[1:] ** 2) for response in room_responses(RATE_HZ, generator())]
+    against_direct_db = 10.0 * np.log10(tails)
+    assert (against_direct_db > 0.0).mean() > 0.2
+    assert (against_direct_db < -5.0).mean() > 0.2
+    assert against_direct_db.max() < 12.0
+
+
 def test_a_soft_clipper_keeps_the_peak_and_lifts_what_is_below() -> None:
     wave = tone(440.0, 0.1, RATE_HZ)
     driven = clipped(wave, 4.0)

@@ -26,25 +26,41 @@ _CODECS = (("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"))
 _LEAST_PEAK = 1e-4
 
 
-def recorded(sound: Floats, rate_hz: int, rooms: list[Floats], rng: np.random.Generator) -> Floats:
-    """Return a performance (n,) cut into pieces, each recorded in some other way; peak 0.7."""
+def recorded(
+    sound: Floats,
+    rate_hz: int,
+    rooms: list[Floats],
+    rng: np.random.Generator,
+    *,
+    overdriven: float,
+) -> Floats:
+    """Return a performance (n,) cut into pieces, each recorded in some other way; peak 0.7.
+
+    That share of the pieces goes through an overdriven amplifier.
+    """
     pieces, start = [], 0
     while start < len(sound):
         end = start + int(rng.uniform(*_PIECE_S) * rate_hz)
-        pieces.append(_take(sound[start:end], rate_hz, rooms, rng))
+        pieces.append(_take(sound[start:end], rate_hz, rooms, rng, overdriven))
         start = end
     return np.concatenate(pieces) if pieces else sound
 
 
-def _take(piece: Floats, rate_hz: int, rooms: list[Floats], rng: np.random.Generator) -> Floats:
+def _take(
+    piece: Floats,
+    rate_hz: int,
+    rooms: list[Floats],
+    rng: np.random.Generator,
+    overdriven: float,
+) -> Floats:
     if float(np.abs(piece).max()) < _LEAST_PEAK:
         return piece
-    if rng.random() < 0.12:
+    if rng.random() < overdriven:
         drive = np.exp(rng.uniform(np.log(0.5), np.log(12.0)))
         piece = _filtered(clipped(piece, drive), rate_hz, "lowpass", rng.uniform(3e3, 7.5e3))
     if rng.random() < 0.2:
         piece = compressed(piece, rate_hz, rng)
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:
         piece = reverberated(piece, rooms[int(rng.integers(len(rooms)))])
     if rng.random() < 0.2:
         piece = _filtered(piece, rate_hz, "highpass", np.exp(rng.uniform(np.log(40), np.log(300))))

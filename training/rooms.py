@@ -13,7 +13,8 @@ _PHONE_HZ = (300.0, 3400.0)
 def room_responses(rate_hz: int, rng: np.random.Generator) -> list[Floats]:
     """Return impulse responses: a direct sound, a few reflections, an exponential tail.
 
-    Reverberation times run from 0.1 to 1.3 s; the tail is 0-20 dB weaker than the direct sound.
+    Reverberation times run from 0.1 to 1.3 s; against the direct sound the tail is from 20 dB
+    weaker, close to the instrument, to 10 dB stronger, far from it.
     """
     return [_room_response(rate_hz, rng) for _ in range(_ROOMS)]
 
@@ -84,7 +85,7 @@ def _room_response(rate_hz: int, rng: np.random.Generator) -> Floats:
     tail = rng.normal(0.0, 1.0, length) * envelope
     tail = lfilter([1.0], [1.0, -rng.uniform(0.0, 0.7)], tail)
     tail[: int(rng.uniform(0.002, 0.02) * rate_hz)] = 0.0
-    tail *= 10.0 ** (-rng.uniform(0.0, 20.0) / 20.0) / (np.sqrt(np.sum(tail**2)) + 1e-9)
+    tail *= 10.0 ** (-rng.uniform(-10.0, 20.0) / 20.0) / (np.sqrt(np.sum(tail**2)) + 1e-9)
     for _ in range(rng.integers(2, 7)):
         tail[rng.integers(int(0.03 * rate_hz))] += rng.uniform(-0.4, 0.4)
     tail[0] = 1.0

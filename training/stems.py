@@ -37,6 +37,8 @@ Floats = NDArray[np.float32]
 BANK = "bank.json"
 SINGING = "synthetic singing"
 SINSY = "Sinsy"
+_OVERDRIVEN, _SELDOM = {"guitar": 0.4}, 0.12
+"""Shares of what is recorded that an amplifier distorts: guitars' often, others' seldom."""
 SPEAKERS = "singing made of speech"
 ORGANS = "synthetic organs"
 NOISES = "synthetic noises"
@@ -121,7 +123,8 @@ def _render(job: Job, recipe: Recipe, folder: Path) -> Track:
         rng = np.random.default_rng([recipe.seed, zlib.crc32(name.encode())])
         rate_hz = recipe.front_end.rate_hz
         rooms = room_responses(rate_hz, rng)
-        sound = recorded(job.render(rng), rate_hz, rooms, rng)
+        overdriven = _OVERDRIVEN.get(job.label, _SELDOM)
+        sound = recorded(job.render(rng), rate_hz, rooms, rng, overdriven=overdriven)
         unfinished = folder / f"{file}.part"
         with unfinished.open("wb") as out:
             np.save(out, framed(sound, recipe.front_end))
