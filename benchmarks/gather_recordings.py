@@ -21,6 +21,7 @@ import tomllib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -37,7 +38,7 @@ class Package(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where recordings come from; `files` are patterns below its root, by label."""
 
     name: str
-    kind: str
+    kind: Literal["debian", "pypi"]
     files: dict[str, list[str]]
     version: str = ""
     resources: list[str] = []
@@ -84,7 +85,8 @@ def _walk(packed: bytes, node: int, parent: Path) -> Iterator[tuple[Path, bytes]
         return
     (size,) = struct.unpack_from(">I", packed, data + second)
     content = packed[data + second + 4 : data + second + 4 + size]
-    if flags in {0, _DEFLATED}:  # the only other way to pack is Zstandard; no sound is
+    # Zstandard, the only other way, packs no sounds; if it did, their pattern would find nothing.
+    if flags in {0, _DEFLATED}:
         yield path, zlib.decompress(content[4:]) if flags else content
 
 
