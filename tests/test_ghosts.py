@@ -26,7 +26,7 @@ def bundle(tmp_path: Path) -> Bundle:
     return tone_bundle(tmp_path / "tones", contrast=(1.0, 1.0))
 
 
-def heard(bundle: Bundle, logits: list[list[float]], *labels: str) -> ghosts.Heard:
+def heard(logits: list[list[float]], *labels: str) -> ghosts.Heard:
     rows = np.array(logits, np.float32)
     return ghosts.Heard("one", rows, np.ones(len(rows), bool), labels)
 
@@ -35,13 +35,13 @@ def test_of_what_sounds_the_shown_share_counts_and_of_others_how_many_a_hop(
     bundle: Bundle,
 ) -> None:
     bare = replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, contrast=()))
-    streams = [heard(bundle, [[5.0, 1.0], [-5.0, 1.0]], "low")]
+    streams = [heard([[5.0, 1.0], [-5.0, 1.0]], "low")]
     assert ghosts.shown(streams, bare) == (0.5, 1.0)
     assert ghosts.shown(streams, bundle) == (0.5, 0.5)  # beside a sure one, 1.0 is too little
 
 
 def test_what_does_not_count_is_left_out(bundle: Bundle) -> None:
-    stream = heard(bundle, [[5.0, -5.0], [-5.0, -5.0]], "low")
+    stream = heard([[5.0, -5.0], [-5.0, -5.0]], "low")
     assert ghosts.shown([replace(stream, counts=np.array([True, False]))], bundle) == (1.0, 0.0)
 
 

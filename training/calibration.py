@@ -132,7 +132,7 @@ def threshold_of(negatives: Doubles, false_alarms: float) -> float:
     return min(max(threshold, _THRESHOLD_LEAST), _THRESHOLD_MOST)
 
 
-def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> "_Judged":
+def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> _Judged:
     mixer = Mixer(recipe, bank, part)
     logits, targets, weights = [], [], []
     for frames, target, weight in mixer.batches(range(_BATCHES), count=_SEGMENTS, salt=_SALT):
