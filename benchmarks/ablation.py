@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training import fit as fitting
-from instrd.training import mixtures
+from instrd.training import fitted, mixtures
 from instrd.training.material import Material
 from instrd.training.mixtures import Mixer
 from instrd.training.recipe import Recipe, read_recipe
@@ -99,8 +99,8 @@ def measure_runs(runs: list[Path], bank: Path) -> None:
     """Print how often the likeliest of the instruments is the one that plays."""
     print(f"{'':20} {'1 s':>7} {'3 s':>7} {'louder of two, 3 s':>20}")
     for run in runs:
-        recipe = fitting.recipe_of(run)
-        net = fitting.trained(recipe, run)
+        recipe = fitted.recipe_of(run)
+        net = fitted.trained(recipe, run)
         alone, two = ((0.0, 1.0), (0.0, 0.0, 1.0))
         second, phrase = (rights(net, recipe, bank, alone, n) for n in (SECOND, PHRASE))
         louder = rights(net, recipe, bank, two, PHRASE)

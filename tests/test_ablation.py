@@ -8,7 +8,7 @@ import pytest
 from ablation import VARIANTS, fit_variant, measure_runs, windows
 from small_run import BASE, small_music
 
-from instrd.training.fit import recipe_of
+from instrd.training.fitted import recipe_of
 from instrd.training.recipe import PARTS, Recipe, read_recipe
 from instrd.training.stems import BANK, NOISES, Track
 

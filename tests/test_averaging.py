@@ -9,7 +9,8 @@ from small_run import small_bank, small_music, small_recipe
 from instrd.training import cli
 from instrd.training.averaging import average_runs
 from instrd.training.errors import TrainingError
-from instrd.training.fit import CHECKPOINT, fit, trained
+from instrd.training.fit import fit
+from instrd.training.fitted import CHECKPOINT, trained
 from instrd.training.material import Material
 
 pytestmark = pytest.mark.usefixtures("one_thread")

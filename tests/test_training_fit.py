@@ -1,4 +1,5 @@
 import copy
+from itertools import combinations
 from pathlib import Path
 
 import msgspec
@@ -8,19 +9,13 @@ from small_run import small_bank, small_music, small_recipe
 
 from instrd.models import contrast
 from instrd.models.nets.causal_net import CausalNet
-from instrd.training import calibration
+from instrd.training import calibration, learning
 from instrd.training.calibration import calibrate
 from instrd.training.errors import TrainingError
 from instrd.training.export import _network, export
-from instrd.training.fit import (
-    CHECKPOINT,
-    LOG,
-    build,
-    fit,
-    hidden_matrices,
-    recipe_of,
-    trained,
-)
+from instrd.training.fit import LOG, fit, hidden_matrices
+from instrd.training.fitted import CHECKPOINT, build, recipe_of, trained
+from instrd.training.guides import ahead, read_guides
 from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
 from instrd.training.recipe import finishing, guiding
@@ -134,23 +129,66 @@ def test_a_finishing_run_begins_with_what_was_measured_and_hears_every_part(
     assert not torch.equal(before["head.weight"], after["head.weight"])
 
 
-def test_a_net_learns_what_its_wider_guide_judges(tmp_path: Path) -> None:
+def test_a_net_learns_what_its_wider_guides_judge(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), material(tmp_path)
+    wide, one, two = guiding(recipe), tmp_path / "one", tmp_path / "two"
+    fit(wide, data, run=one, until=1)
+    fit(msgspec.structs.replace(wide, seed=wide.seed + 1), data, run=two, until=1)
+    assert trained(recipe_of(one), one).head.in_features == 256
+    heads = []
+    for name, guides in (("alone", []), ("guided", [one]), ("guided by two", [one, two])):
+        fit(recipe, data, run=tmp_path / name, guides=guides, until=1)
+        heads.append(trained(recipe, tmp_path / name).head.weight)
+    assert heads[0].shape == heads[1].shape
+    assert not any(torch.equal(a, b) for a, b in combinations(heads, 2))
+
+
+def test_guides_judge_as_the_mean_of_them(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), material(tmp_path)
+    runs, cpu = [tmp_path / "one", tmp_path / "two"], torch.device("cpu")
+    for seed, run in enumerate(runs):
+        fit(msgspec.structs.replace(guiding(recipe), seed=seed), data, run=run, until=1)
+    frames = torch.randn(2, 30, recipe.front_end.width) * 20.0 - 40.0
+    together, one, two = (
+        judge(frames)
+        for judge in (read_guides(of, recipe, cpu) for of in (runs, runs[:1], runs[1:]))
+        if judge
+    )
+    assert not torch.allclose(one, two)
+    assert torch.allclose(together, (one + two) / 2.0)
+    assert together.min() >= 0.0
+    assert together.max() <= 1.0
+
+
+def test_looking_ahead_is_the_mean_of_a_frame_and_those_after_it() -> None:
+    judged = torch.tensor([[[0.0], [0.2], [0.4], [1.0]]])
+    assert torch.equal(ahead(judged, 1), judged)
+    expected = torch.tensor([0.1, 0.3, 0.7, 1.0])  # after the last all is as in it
+    assert torch.allclose(ahead(judged, 2)[0, :, 0], expected)
+    assert ahead(judged, 25).shape == judged.shape
+
+
+def test_only_of_lessons_a_net_learns_what_its_guides_hear_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe, data = small_recipe(), material(tmp_path)
     fit(guiding(recipe), data, run=tmp_path / "guide", until=1)
-    assert trained(recipe_of(tmp_path / "guide"), tmp_path / "guide").head.in_features == 256
-    for name, guide in (("alone", None), ("guided", tmp_path / "guide")):
-        fit(recipe, data, run=tmp_path / name, guide=guide, until=1)
-    alone, guided = (trained(recipe, tmp_path / name).state_dict() for name in ("alone", "guided"))
-    assert {name: value.shape for name, value in alone.items()} == {
-        name: value.shape for name, value in guided.items()
-    }
-    assert not torch.equal(alone["head.weight"], guided["head.weight"])
+    heard: list[tuple[int, int]] = []
+
+    def noted(probabilities: torch.Tensor, frames: int) -> torch.Tensor:
+        heard.append((len(probabilities), frames))
+        return ahead(probabilities, frames)
+
+    monkeypatch.setattr(learning, "ahead", noted)
+    fit(recipe, data, run=tmp_path / "run", guides=[tmp_path / "guide"], until=1)
+    assert recipe.guide is not None
+    assert heard == [(recipe.fit.lessons, recipe.guide.ahead_frames)]
 
 
-def test_a_guide_is_as_near_as_can_be_where_both_judge_alike() -> None:
+def test_a_net_is_as_near_to_its_guide_as_can_be_where_both_judge_alike() -> None:
     logits = torch.tensor([-3.0, 0.0, 2.0])
-    alike, other = (guided_loss(logits, guiding) for guiding in (logits, -logits))
     p = torch.sigmoid(logits)
+    alike, other = (guided_loss(logits, guiding) for guiding in (p, 1.0 - p))
     entropy = -(p * p.log() + (1.0 - p) * (1.0 - p).log()).mean()
     assert alike == pytest.approx(float(entropy), abs=1e-6)
     assert other > alike
@@ -160,7 +198,7 @@ def test_what_cannot_guide_or_begin_a_run_is_told(tmp_path: Path) -> None:
     recipe, data = small_recipe(), material(tmp_path)
     wide = guiding(recipe)
     with pytest.raises(TrainingError, match="holds no training run"):
-        fit(recipe, data, run=tmp_path / "run", guide=tmp_path / "nowhere")
+        fit(recipe, data, run=tmp_path / "run", guides=[tmp_path / "nowhere"])
     with pytest.raises(TrainingError, match=r"holds no checkpoint\.pt"):
         fit(recipe, data, run=tmp_path / "other", start=tmp_path / "nowhere")
     (tmp_path / "odd").mkdir()
@@ -172,10 +210,10 @@ def test_what_cannot_guide_or_begin_a_run_is_told(tmp_path: Path) -> None:
         fit(recipe, data, run=tmp_path / "run", start=tmp_path / "guide")
     other = small_recipe(labels=("other", "flute"))
     with pytest.raises(TrainingError, match="other labels"):
-        fit(other, data, run=tmp_path / "run", guide=tmp_path / "guide")
+        fit(other, data, run=tmp_path / "run", guides=[tmp_path / "guide"])
     unguided = small_recipe(guide=None)
     with pytest.raises(TrainingError, match=r"no \[guide\]"):
-        fit(unguided, data, run=tmp_path / "run", guide=tmp_path / "guide")
+        fit(unguided, data, run=tmp_path / "run", guides=[tmp_path / "guide"])
     with pytest.raises(TrainingError, match=r"no \[guide\]"):
         guiding(unguided)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from instrd.training.errors import TrainingError
-from instrd.training.fit import CHECKPOINT, RECIPE, read_checkpoint
+from instrd.training.fitted import CHECKPOINT, RECIPE, read_checkpoint
 
 _KEPT = ("student", "average")
 

@@ -19,7 +19,7 @@ from instrd.models.bundle import (
 )
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, calibrate, contrast_of
-from instrd.training.fit import recipe_of, trained
+from instrd.training.fitted import recipe_of, trained
 from instrd.training.music import read_index
 from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS

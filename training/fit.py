@@ -1,17 +1,19 @@
 """The training loop: mixtures in, averaged weights out, resumable at any checkpoint."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
+from instrd.training.fitted import CHECKPOINT, RECIPE, build, read_checkpoint
+from instrd.training.guides import read_guides
 from instrd.training.learning import Losses, Nets, Optimisers, learn
 from instrd.training.material import Material, Steps
 from instrd.training.mixtures import Mixer
@@ -19,9 +21,7 @@ from instrd.training.optimisation import Average, Muon, rate_share
 from instrd.training.recipe import Recipe
 from instrd.training.student import Student
 
-CHECKPOINT = "checkpoint.pt"
 LOG = "log.txt"
-RECIPE = "recipe.json"
 _SAVE_EVERY = 200
 _LOG_EVERY = 50
 _FEW_INPUTS = 9
@@ -51,13 +51,13 @@ def fit(
     start: Path | None = None,
     until: int | None = None,
     workers: int = 1,
-    guide: Path | None = None,
+    guides: Sequence[Path] = (),
 ) -> None:
     """Train to the recipe's last step (or `until`); goes on from the run's checkpoint.
 
     A new run begins with the weights of the run `start`, if one is given. On a GPU if there is
-    one; `workers` processes mix what it learns from, the same however many they are. What the net
-    of the run `guide` judges is learned too.
+    one; `workers` processes mix what it learns from, the same however many they are. What the
+    nets of the runs `guides` judge on average is learned too.
     """
     run.mkdir(parents=True, exist_ok=True)
     (run / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1))
@@ -68,7 +68,7 @@ def fit(
     student = Student(build(recipe)).train().to(device)
     optimisers = _optimisers(student, recipe)
     forward = torch.compile(student) if recipe.fit.compiled else student
-    nets = Nets(student, forward, _guide(guide, recipe, device) if guide else None)
+    nets = Nets(student, forward, read_guides(guides, recipe, device))
     first = 0
     average = Average(student.net, recipe.fit.average)
     if (run / CHECKPOINT).is_file():
@@ -92,57 +92,6 @@ def fit(
             _save(run / CHECKPOINT, student, optimisers, average, step)
         if step == until:
             break
-
-
-def build(recipe: Recipe) -> CausalNet:
-    """Return the untrained net of a recipe."""
-    return CausalNet(bands=recipe.front_end.width, labels=len(recipe.labels), wide=recipe.wide)
-
-
-def recipe_of(run: Path) -> Recipe:
-    """Return the recipe that a run was fitted by; raises `TrainingError`."""
-    try:
-        return msgspec.json.decode((run / RECIPE).read_bytes(), type=Recipe)
-    except OSError as error:
-        raise TrainingError(run, "holds no training run; run instrd-train fit first") from error
-    except msgspec.DecodeError as error:
-        raise TrainingError(run / RECIPE, str(error)) from error
-
-
-def read_checkpoint(run: Path) -> dict[str, Any]:
-    """Return a run's checkpoint with its tensors on the CPU; raises `TrainingError`."""
-    try:
-        checkpoint: dict[str, Any] = torch.load(
-            run / CHECKPOINT, map_location="cpu", weights_only=True
-        )
-    except FileNotFoundError as error:
-        raise TrainingError(run, f"holds no {CHECKPOINT}") from error
-    return checkpoint
-
-
-def trained(recipe: Recipe, run: Path) -> CausalNet:
-    """Return the run's averaged net, ready to judge."""
-    net = build(recipe)
-    net.load_state_dict(read_checkpoint(run)["average"])
-    return net.eval()
-
-
-def _guide(run: Path, recipe: Recipe, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Return what maps frames (B, T, bands) to the logits (B, T, labels) of that run's net."""
-    if recipe.guide is None:
-        raise TrainingError("--guide", f"the recipe {recipe.name} has no [guide]")
-    own = recipe_of(run)
-    if (own.labels, own.front_end) != (recipe.labels, recipe.front_end):
-        raise TrainingError(run, "cannot guide: it has other labels or another front-end")
-    net = trained(own, run).to(device)
-    called = torch.compile(net) if recipe.fit.compiled else net
-
-    def judge(frames: Tensor) -> Tensor:
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-            logits: Tensor = called(frames, net.initial_state(len(frames)))[0]
-        return logits.float()
-
-    return judge
 
 
 def _optimisers(student: Student, recipe: Recipe) -> Optimisers:

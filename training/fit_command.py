@@ -61,7 +61,10 @@ def fit(
         bool, typer.Option("--wide", help="Fit the wider net of the recipe's [guide].")
     ] = False,
     guide: Annotated[
-        Path | None, typer.Option(help="Learn what the net of this run, fitted --wide, judges.")
+        list[Path] | None,
+        typer.Option(
+            help="Learn what the net of this run, fitted --wide, judges; may be given again."
+        ),
     ] = None,
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that mix stems; each reads the music.")
@@ -87,7 +90,7 @@ def fit(
     if seed is not None:
         chosen = msgspec.structs.replace(chosen, seed=seed)
     material = Material(_needed("--stems", stems, recipe), music)
-    fit_net(chosen, material, run=folder, start=start, guide=guide, workers=workers)
+    fit_net(chosen, material, run=folder, start=start, guides=guide or (), workers=workers)
 
 
 def _fit_clips(

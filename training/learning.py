@@ -7,21 +7,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from instrd.training.guides import Judge, ahead
 from instrd.training.material import Step
 from instrd.training.recipe import Recipe
 from instrd.training.student import Student, guided_loss, known_loss, taught_loss
 
 Optimisers = tuple[torch.optim.Optimizer, ...]
 Losses = tuple[Tensor, ...]
-"""Of mixtures, of a guide's judgement, of a teacher's tags and of its opinion of our labels."""
+"""Of mixtures, of guides' judgement, of a teacher's tags and of its opinion of our labels."""
 
 
 class Nets(NamedTuple):
-    """Who learns, how it is called, and how the guide is, if there is one."""
+    """Who learns, how it is called, and how guides judge, if there are any."""
 
     student: Student
     forward: Callable[[Tensor], tuple[Tensor, Tensor]]
-    guide: Callable[[Tensor], Tensor] | None
+    guide: Judge | None
 
 
 def learn(nets: Nets, optimisers: Optimisers, step: Step, recipe: Recipe) -> Losses:
@@ -39,7 +40,9 @@ def learn(nets: Nets, optimisers: Optimisers, step: Step, recipe: Recipe) -> Los
     )
     losses = [total]
     if nets.guide is not None and recipe.guide is not None:
-        losses.append(guided_loss(logits.float(), nets.guide(frames)))
+        known, unknown = nets.guide(frames).split([count, len(frames) - count])
+        guiding = torch.cat([known, ahead(unknown, recipe.guide.ahead_frames)])
+        losses.append(guided_loss(logits.float(), guiding))
         total = total + recipe.guide.weight * losses[-1]
     if lessons:
         _, said, wanted, sure = lessons

@@ -90,13 +90,15 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Guide(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A wider net, fitted first, whose judgement of every frame the net then learns too."""
+    """Wider nets, fitted first, whose judgement of every frame the net then learns too."""
 
     steps: Count
     wide: Count
     """Times the net's width."""
     weight: Annotated[float, Meta(ge=0.0)]
-    """How much its judgement counts."""
+    """How much their judgement counts."""
+    ahead_frames: Count = 1
+    """Of lessons, frames from each on whose mean is learned in it: later on guides are surer."""
 
 
 class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

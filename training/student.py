@@ -36,11 +36,11 @@ def known_loss(logits: Tensor, targets: Tensor, weights: Tensor, positive_weight
 
 
 def guided_loss(logits: Tensor, guiding: Tensor) -> Tensor:
-    """Return the cross entropy between a net and its guide, by the logits (B, T, labels) of both.
+    """Return the cross entropy between a net's logits and its guides' probabilities.
 
-    Hinton et al. 2015, "Distilling the knowledge in a neural network", of each label on its own.
+    Both are (B, T, labels); each label counts on its own.
     """
-    return binary_cross_entropy_with_logits(logits, torch.sigmoid(guiding))
+    return binary_cross_entropy_with_logits(logits, guiding)
 
 
 def taught_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

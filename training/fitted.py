@@ -1,0 +1,47 @@
+"""What a run of `fit` leaves: its recipe, its checkpoint and, of that, the averaged net."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from instrd.models.nets.causal_net import CausalNet
+from instrd.training.errors import TrainingError
+from instrd.training.recipe import Recipe
+
+CHECKPOINT = "checkpoint.pt"
+RECIPE = "recipe.json"
+
+
+def build(recipe: Recipe) -> CausalNet:
+    """Return the untrained net of a recipe."""
+    return CausalNet(bands=recipe.front_end.width, labels=len(recipe.labels), wide=recipe.wide)
+
+
+def recipe_of(run: Path) -> Recipe:
+    """Return the recipe that a run was fitted by; raises `TrainingError`."""
+    try:
+        return msgspec.json.decode((run / RECIPE).read_bytes(), type=Recipe)
+    except OSError as error:
+        raise TrainingError(run, "holds no training run; run instrd-train fit first") from error
+    except msgspec.DecodeError as error:
+        raise TrainingError(run / RECIPE, str(error)) from error
+
+
+def read_checkpoint(run: Path) -> dict[str, Any]:
+    """Return a run's checkpoint with its tensors on the CPU; raises `TrainingError`."""
+    try:
+        checkpoint: dict[str, Any] = torch.load(
+            run / CHECKPOINT, map_location="cpu", weights_only=True
+        )
+    except FileNotFoundError as error:
+        raise TrainingError(run, f"holds no {CHECKPOINT}") from error
+    return checkpoint
+
+
+def trained(recipe: Recipe, run: Path) -> CausalNet:
+    """Return the run's averaged net, ready to judge."""
+    net = build(recipe)
+    net.load_state_dict(read_checkpoint(run)["average"])
+    return net.eval()
