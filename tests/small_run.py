@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from sounds import silence, tone
 
+from instrd.training.material import Material
 from instrd.training.music import FRONT_END, INDEX, NAMES, STEP_FRAMES, WINDOW_FRAMES, Entry
 from instrd.training.opinions import opinion_tags
 from instrd.training.recipe import PARTS, Recipe, read_recipe
@@ -63,3 +64,8 @@ def small_music(
     (folder / INDEX).write_bytes(msgspec.json.encode([entry]))
     (folder / NAMES).write_bytes(msgspec.json.encode(AUDIOSET))
     return folder
+
+
+def small_material(folder: Path) -> Material:
+    """Write both of them into a folder."""
+    return Material(small_bank(folder / "stems"), small_music(folder / "music"))

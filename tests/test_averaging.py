@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_run import small_bank, small_music, small_recipe
+from small_run import small_material, small_recipe
 
 from instrd.training import cli
 from instrd.training.averaging import average_runs
 from instrd.training.errors import TrainingError
 from instrd.training.fit import fit
 from instrd.training.fitted import CHECKPOINT, trained
-from instrd.training.material import Material
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two runs, the second of which began with the first."""
     folder = tmp_path_factory.mktemp("runs")
-    data = Material(small_bank(folder / "stems"), small_music(folder / "music"))
+    data = small_material(folder)
     fit(small_recipe(), data, run=folder / "first", until=2)
     fit(small_recipe(seed=9), data, run=folder / "second", start=folder / "first", until=2)
     return folder / "first", folder / "second"
@@ -45,7 +44,7 @@ def test_another_run_can_begin_with_a_mean_but_none_goes_on_with_it(
     monkeypatch.setattr("sys.argv", ["instrd-train", *map(str, arguments)])
     with pytest.raises(SystemExit, match="0"):
         cli.main()
-    data = Material(small_bank(tmp_path / "stems"), small_music(tmp_path / "music"))
+    data = small_material(tmp_path)
     fit(small_recipe(), data, run=tmp_path / "next", start=mean, until=1)
     assert (tmp_path / "next" / CHECKPOINT).is_file()
     with pytest.raises(TrainingError, match="mean: is a mean of runs; begin another"):

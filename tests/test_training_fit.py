@@ -1,30 +1,22 @@
 import copy
-from itertools import combinations
 from pathlib import Path
 
 import msgspec
 import pytest
 import torch
-from small_run import small_bank, small_music, small_recipe
+from small_run import small_bank, small_material, small_music, small_recipe
 
 from instrd.models import contrast
 from instrd.models.nets.causal_net import CausalNet
-from instrd.training import calibration, learning
+from instrd.training import calibration
 from instrd.training.calibration import calibrate
 from instrd.training.errors import TrainingError
 from instrd.training.export import _network, export
 from instrd.training.fit import LOG, fit, hidden_matrices
 from instrd.training.fitted import CHECKPOINT, build, recipe_of, trained
-from instrd.training.guides import ahead, read_guides
 from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
 from instrd.training.recipe import finishing, guiding
-from instrd.training.student import guided_loss
-
-
-def material(folder: Path) -> Material:
-    return Material(small_bank(folder / "stems"), small_music(folder / "music"))
-
 
 pytestmark = pytest.mark.usefixtures("one_thread", "a_few_windows")
 
@@ -47,7 +39,7 @@ def test_so_many_windows_without_music_are_asked_for_and_no_more(
 
 
 def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_cut(tmp_path: Path) -> None:
-    recipe, data = small_recipe(), material(tmp_path)
+    recipe, data = small_recipe(), small_material(tmp_path)
     fit(recipe, data, run=tmp_path / "whole")
     fit(recipe, data, run=tmp_path / "cut", until=2)
     fit(recipe, data, run=tmp_path / "cut")
@@ -57,7 +49,7 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_cut(tmp_path:
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
 def test_the_weights_are_the_same_however_many_processes_mix(tmp_path: Path) -> None:
-    recipe, data = small_recipe(), material(tmp_path)
+    recipe, data = small_recipe(), small_material(tmp_path)
     for workers in (1, 2):
         fit(recipe, data, run=tmp_path / f"{workers}", workers=workers)
     one, two = (trained(recipe, tmp_path / name).state_dict() for name in ("1", "2"))
@@ -65,7 +57,7 @@ def test_the_weights_are_the_same_however_many_processes_mix(tmp_path: Path) -> 
 
 
 def test_a_run_learns_and_leaves_a_log_and_a_calibrated_net(tmp_path: Path) -> None:
-    recipe, data, run = small_recipe(), material(tmp_path), tmp_path / "run"
+    recipe, data, run = small_recipe(), small_material(tmp_path), tmp_path / "run"
     fit(recipe, data, run=run)
     state = torch.load(run / CHECKPOINT, weights_only=True)
     assert state["step"] == recipe.fit.steps
@@ -78,7 +70,7 @@ def test_a_run_learns_and_leaves_a_log_and_a_calibrated_net(tmp_path: Path) -> N
 
 
 def test_what_is_no_music_raises_thresholds(tmp_path: Path) -> None:
-    recipe, data, run = small_recipe(), material(tmp_path), tmp_path / "run"
+    recipe, data, run = small_recipe(), small_material(tmp_path), tmp_path / "run"
     fit(recipe, data, run=run, until=1)
     net = trained(recipe, run)
     speech = small_music(tmp_path / "speech", loudest="tag 1")
@@ -96,7 +88,7 @@ def test_thresholds_are_those_of_what_the_contrast_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contrast, "SURE", -9.0)  # of the little that one step teaches
-    recipe, data, run = small_recipe(), material(tmp_path), tmp_path / "run"
+    recipe, data, run = small_recipe(), small_material(tmp_path), tmp_path / "run"
     fit(recipe, data, run=run, until=1)
     net = trained(recipe, run)
     shares: list[dict[str, float]] = [{}, dict.fromkeys(recipe.labels, 1.0)]
@@ -116,7 +108,7 @@ def test_without_music_a_run_learns_from_mixtures_alone(tmp_path: Path) -> None:
 def test_a_finishing_run_begins_with_what_was_measured_and_hears_every_part(
     tmp_path: Path,
 ) -> None:
-    recipe, data = small_recipe(), material(tmp_path)
+    recipe, data = small_recipe(), small_material(tmp_path)
     fit(recipe, data, run=tmp_path / "measured")
     last = finishing(recipe)
     assert set(last.fit.parts) == {"train", "calibrate", "held_out"}
@@ -129,73 +121,8 @@ def test_a_finishing_run_begins_with_what_was_measured_and_hears_every_part(
     assert not torch.equal(before["head.weight"], after["head.weight"])
 
 
-def test_a_net_learns_what_its_wider_guides_judge(tmp_path: Path) -> None:
-    recipe, data = small_recipe(), material(tmp_path)
-    wide, one, two = guiding(recipe), tmp_path / "one", tmp_path / "two"
-    fit(wide, data, run=one, until=1)
-    fit(msgspec.structs.replace(wide, seed=wide.seed + 1), data, run=two, until=1)
-    assert trained(recipe_of(one), one).head.in_features == 256
-    heads = []
-    for name, guides in (("alone", []), ("guided", [one]), ("guided by two", [one, two])):
-        fit(recipe, data, run=tmp_path / name, guides=guides, until=1)
-        heads.append(trained(recipe, tmp_path / name).head.weight)
-    assert heads[0].shape == heads[1].shape
-    assert not any(torch.equal(a, b) for a, b in combinations(heads, 2))
-
-
-def test_guides_judge_as_the_mean_of_them(tmp_path: Path) -> None:
-    recipe, data = small_recipe(), material(tmp_path)
-    runs, cpu = [tmp_path / "one", tmp_path / "two"], torch.device("cpu")
-    for seed, run in enumerate(runs):
-        fit(msgspec.structs.replace(guiding(recipe), seed=seed), data, run=run, until=1)
-    frames = torch.randn(2, 30, recipe.front_end.width) * 20.0 - 40.0
-    together, one, two = (
-        judge(frames)
-        for judge in (read_guides(of, recipe, cpu) for of in (runs, runs[:1], runs[1:]))
-        if judge
-    )
-    assert not torch.allclose(one, two)
-    assert torch.allclose(together, (one + two) / 2.0)
-    assert together.min() >= 0.0
-    assert together.max() <= 1.0
-
-
-def test_looking_ahead_is_the_mean_of_a_frame_and_those_after_it() -> None:
-    judged = torch.tensor([[[0.0], [0.2], [0.4], [1.0]]])
-    assert torch.equal(ahead(judged, 1), judged)
-    expected = torch.tensor([0.1, 0.3, 0.7, 1.0])  # after the last all is as in it
-    assert torch.allclose(ahead(judged, 2)[0, :, 0], expected)
-    assert ahead(judged, 25).shape == judged.shape
-
-
-def test_only_of_lessons_a_net_learns_what_its_guides_hear_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe, data = small_recipe(), material(tmp_path)
-    fit(guiding(recipe), data, run=tmp_path / "guide", until=1)
-    heard: list[tuple[int, int]] = []
-
-    def noted(probabilities: torch.Tensor, frames: int) -> torch.Tensor:
-        heard.append((len(probabilities), frames))
-        return ahead(probabilities, frames)
-
-    monkeypatch.setattr(learning, "ahead", noted)
-    fit(recipe, data, run=tmp_path / "run", guides=[tmp_path / "guide"], until=1)
-    assert recipe.guide is not None
-    assert heard == [(recipe.fit.lessons, recipe.guide.ahead_frames)]
-
-
-def test_a_net_is_as_near_to_its_guide_as_can_be_where_both_judge_alike() -> None:
-    logits = torch.tensor([-3.0, 0.0, 2.0])
-    p = torch.sigmoid(logits)
-    alike, other = (guided_loss(logits, guiding) for guiding in (p, 1.0 - p))
-    entropy = -(p * p.log() + (1.0 - p) * (1.0 - p).log()).mean()
-    assert alike == pytest.approx(float(entropy), abs=1e-6)
-    assert other > alike
-
-
 def test_what_cannot_guide_or_begin_a_run_is_told(tmp_path: Path) -> None:
-    recipe, data = small_recipe(), material(tmp_path)
+    recipe, data = small_recipe(), small_material(tmp_path)
     wide = guiding(recipe)
     with pytest.raises(TrainingError, match="holds no training run"):
         fit(recipe, data, run=tmp_path / "run", guides=[tmp_path / "nowhere"])

@@ -1,0 +1,89 @@
+from itertools import combinations
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+from small_run import small_bank, small_material, small_recipe
+
+from instrd.training import learning
+from instrd.training.fit import fit
+from instrd.training.fitted import CHECKPOINT, recipe_of, trained
+from instrd.training.guides import ahead, read_guides
+from instrd.training.material import Material
+from instrd.training.recipe import guiding
+from instrd.training.student import guided_loss
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_a_net_learns_what_its_wider_guides_judge(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), small_material(tmp_path)
+    wide, one, two = guiding(recipe), tmp_path / "one", tmp_path / "two"
+    fit(wide, data, run=one, until=1)
+    fit(msgspec.structs.replace(wide, seed=wide.seed + 1), data, run=two, until=1)
+    assert trained(recipe_of(one), one).head.in_features == 256
+    heads = []
+    for name, guides in (("alone", []), ("guided", [one]), ("guided by two", [one, two])):
+        fit(recipe, data, run=tmp_path / name, guides=guides, until=1)
+        heads.append(trained(recipe, tmp_path / name).head.weight)
+    assert heads[0].shape == heads[1].shape
+    assert not any(torch.equal(a, b) for a, b in combinations(heads, 2))
+
+
+def test_guides_judge_as_the_mean_of_them(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), small_material(tmp_path)
+    runs, cpu = [tmp_path / "one", tmp_path / "two"], torch.device("cpu")
+    for seed, run in enumerate(runs):
+        fit(msgspec.structs.replace(guiding(recipe), seed=seed), data, run=run, until=1)
+    frames = torch.randn(2, 30, recipe.front_end.width) * 20.0 - 40.0
+    together, one, two = (
+        judge(frames)
+        for judge in (read_guides(of, recipe, cpu) for of in (runs, runs[:1], runs[1:]))
+        if judge
+    )
+    assert not torch.allclose(one, two)
+    assert torch.allclose(together, (one + two) / 2.0)
+    assert together.min() >= 0.0
+    assert together.max() <= 1.0
+
+
+def test_looking_ahead_is_the_mean_of_a_frame_and_those_after_it() -> None:
+    judged = torch.tensor([[[0.0], [0.2], [0.4], [1.0]]])
+    assert torch.equal(ahead(judged, 1), judged)
+    expected = torch.tensor([0.1, 0.3, 0.7, 1.0])  # after the last all is as in it
+    assert torch.allclose(ahead(judged, 2)[0, :, 0], expected)
+    assert ahead(judged, 25).shape == judged.shape
+
+
+def test_only_of_lessons_a_net_learns_what_its_guides_hear_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, data = small_recipe(), small_material(tmp_path)
+    fit(guiding(recipe), data, run=tmp_path / "guide", until=1)
+    heard: list[tuple[int, int]] = []
+
+    def noted(probabilities: torch.Tensor, frames: int) -> torch.Tensor:
+        heard.append((len(probabilities), frames))
+        return ahead(probabilities, frames)
+
+    monkeypatch.setattr(learning, "ahead", noted)
+    fit(recipe, data, run=tmp_path / "run", guides=[tmp_path / "guide"], until=1)
+    assert recipe.guide is not None
+    assert heard == [(recipe.fit.lessons, recipe.guide.ahead_frames)]
+
+
+def test_a_net_is_as_near_to_its_guide_as_can_be_where_both_judge_alike() -> None:
+    logits = torch.tensor([-3.0, 0.0, 2.0])
+    p = torch.sigmoid(logits)
+    alike, other = (guided_loss(logits, guiding) for guiding in (p, 1.0 - p))
+    entropy = -(p * p.log() + (1.0 - p) * (1.0 - p).log()).mean()
+    assert alike == pytest.approx(float(entropy), abs=1e-6)
+    assert other > alike
+
+
+def test_guides_are_heard_without_music_too(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), Material(small_bank(tmp_path / "stems"))
+    fit(guiding(recipe), data, run=tmp_path / "guide", until=1)
+    fit(recipe, data, run=tmp_path / "run", guides=[tmp_path / "guide"], until=1)
+    assert (tmp_path / "run" / CHECKPOINT).is_file()
