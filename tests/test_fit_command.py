@@ -102,6 +102,8 @@ def test_every_error_is_one_sentence_and_exit_code_one(
         (["fit", BASE, "--run", folder], f"{BASE}: needs --stems"),
         (["fit", file, "--run", folder], f"{file}: needs --data"),
         (["fit", file, "--data", data, "--wide"], "for clips, which --wide is not for"),
+        (["fit", file, "--data", data, "--tune", folder], "for clips, which --tune is not for"),
+        (["fit", BASE, "--wide", "--tune", folder], "--tune: is for the teacher"),
         (["fit", broken, "--data", data, "--run", folder], f"{broken}: Invalid"),
         (["fit", file, "--data", tmp_path / "none", "--run", folder], "no labelled audio here"),
         (["fit", other, "--data", data, "--run", folder], "[network]: size: got 'big'"),

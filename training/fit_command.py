@@ -60,10 +60,14 @@ def fit(
     wide: Annotated[
         bool, typer.Option("--wide", help="Fit the wider net of the recipe's [guide].")
     ] = False,
+    tune: Annotated[
+        Path | None,
+        typer.Option(help="Fit the teacher in this folder, as the recipe's [tune] says, to guide."),
+    ] = None,
     guide: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Learn what the net of this run, fitted --wide, judges; may be given again."
+            help="Learn what the net of this run, of --wide or --tune, judges; may be given again."
         ),
     ] = None,
     workers: Annotated[
@@ -75,22 +79,25 @@ def fit(
     """Fit a recipe's net; goes on from the run's checkpoint if there is one."""
     folder = run or RUNS / recipe.stem
     if not _is_of_mixtures(recipe):
-        only = {"start": start, "finish": finish, "wide": wide, "guide": guide}
+        only = {"start": start, "finish": finish, "wide": wide, "tune": tune, "guide": guide}
         for option in (option for option, given in only.items() if given):
             raise TrainingError(recipe, f"is a recipe for clips, which --{option} is not for")
         _fit_clips(recipe, data, folder, labels=labels, seed=seed)
         return
     from instrd.training.fit import fit as fit_net  # noqa: PLC0415 - loads torch
     from instrd.training.material import Material  # noqa: PLC0415
-    from instrd.training.recipe import finishing, guiding, read_recipe  # noqa: PLC0415
+    from instrd.training.recipe import finishing, guiding, read_recipe, tuning  # noqa: PLC0415
 
+    if wide and tune:
+        raise TrainingError("--tune", "is for the teacher, which has one width: not with --wide")
     chosen = read_recipe(recipe)
-    chosen = guiding(chosen) if wide else chosen
+    chosen = guiding(chosen) if wide else tuning(chosen) if tune else chosen
     chosen = finishing(chosen) if finish else chosen
     if seed is not None:
         chosen = msgspec.structs.replace(chosen, seed=seed)
     material = Material(_needed("--stems", stems, recipe), music)
-    fit_net(chosen, material, run=folder, start=start, guides=guide or (), workers=workers)
+    guides = guide or ()
+    fit_net(chosen, material, run=folder, start=start, guides=guides, workers=workers, teacher=tune)
 
 
 def _fit_clips(

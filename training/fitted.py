@@ -9,6 +9,12 @@ import torch
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
 from instrd.training.recipe import Recipe
+from instrd.training.student import Student
+from instrd.training.teacher import read_net
+from instrd.training.tuned_teacher import TunedTeacher
+
+Learner = Student | TunedTeacher
+"""Gives logits of our labels and of the teacher's tags; its `net` is what is kept."""
 
 CHECKPOINT = "checkpoint.pt"
 RECIPE = "recipe.json"
@@ -17,6 +23,14 @@ RECIPE = "recipe.json"
 def build(recipe: Recipe) -> CausalNet:
     """Return the untrained net of a recipe."""
     return CausalNet(bands=recipe.front_end.width, labels=len(recipe.labels), wide=recipe.wide)
+
+
+def learner_of(recipe: Recipe, teacher: Path | None = None) -> Learner:
+    """Return who learns by a recipe, untrained; a tuned one begins as the teacher in a folder."""
+    if not recipe.tuned:
+        return Student(build(recipe))
+    known = read_net(teacher) if teacher else None
+    return TunedTeacher(recipe.front_end, len(recipe.labels), known)
 
 
 def recipe_of(run: Path) -> Recipe:
@@ -41,7 +55,16 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
 
 
 def trained(recipe: Recipe, run: Path) -> CausalNet:
-    """Return the run's averaged net, ready to judge."""
+    """Return the run's averaged net, ready to judge; raises `TrainingError` of a teacher's run."""
+    if recipe.tuned:
+        raise TrainingError(run, "is of a tuned teacher, which may guide a net and is no model")
     net = build(recipe)
+    net.load_state_dict(read_checkpoint(run)["average"])
+    return net.eval()
+
+
+def tuned(recipe: Recipe, run: Path) -> TunedTeacher:
+    """Return the run's averaged teacher, ready to judge."""
+    net = TunedTeacher(recipe.front_end, len(recipe.labels))
     net.load_state_dict(read_checkpoint(run)["average"])
     return net.eval()

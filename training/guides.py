@@ -1,35 +1,37 @@
-"""Guides: nets too wide to serve, whose judgement the net that is served learns.
+"""Guides: nets too wide to serve, or a tuned teacher, whose judgement the served net learns.
 
 Hinton et al. 2015, "Distilling the knowledge in a neural network": what several judge on average
-teaches more than what one does.
+teaches more than what one does. The mean is that of logits: where one is sure it decides.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, pad
 
+from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
-from instrd.training.fitted import recipe_of, trained
+from instrd.training.fitted import recipe_of, trained, tuned
 from instrd.training.recipe import Recipe
+from instrd.training.tuned_teacher import TunedTeacher
 
 Judge = Callable[[Tensor], Tensor]
-"""Maps frames (B, T, bands) to probabilities (B, T, labels)."""
+"""Maps frames (B, T, bands) to values (B, T, labels)."""
 
 
 def read_guides(runs: Sequence[Path], recipe: Recipe, device: torch.device) -> Judge | None:
-    """Return what judges as the nets of `runs` do on average, None of none.
+    """Return what gives probabilities as the nets of `runs` do on average, None of none.
 
     Raises `TrainingError`.
     """
     if runs and recipe.guide is None:
         raise TrainingError("--guide", f"the recipe {recipe.name} has no [guide]")
-    judges = [_judge_of(run, recipe, device) for run in runs]
+    judges = [_logits_of(run, recipe, device) for run in runs]
 
     def judge(frames: Tensor) -> Tensor:
-        return torch.stack([one(frames) for one in judges]).mean(dim=0)
+        return torch.sigmoid(torch.stack([one(frames) for one in judges]).mean(dim=0))
 
     return judge if judges else None
 
@@ -43,16 +45,32 @@ def ahead(probabilities: Tensor, frames: int) -> Tensor:
     return avg_pool1d(followed, frames, stride=1).transpose(1, 2)
 
 
-def _judge_of(run: Path, recipe: Recipe, device: torch.device) -> Judge:
+def _logits_of(run: Path, recipe: Recipe, device: torch.device) -> Judge:
     own = recipe_of(run)
     if (own.labels, own.front_end) != (recipe.labels, recipe.front_end):
         raise TrainingError(run, "cannot guide: it has other labels or another front-end")
-    net = trained(own, run).to(device)
-    called = torch.compile(net) if recipe.fit.compiled else net
+    net = _Called(tuned(own, run) if own.tuned else trained(own, run)).to(device)
+    compiled = torch.compile(net) if recipe.fit.compiled else net
 
     def judge(frames: Tensor) -> Tensor:
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-            logits: Tensor = called(frames, net.initial_state(len(frames)))[0]
-        return torch.sigmoid(logits.float())
+            logits: Tensor = compiled(frames)
+        return logits.float()
 
     return judge
+
+
+class _Called(nn.Module):
+    """Maps frames of streams that begin to logits, whichever net it is."""
+
+    def __init__(self, net: CausalNet | TunedTeacher) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, frames: Tensor) -> Tensor:
+        logits: Tensor
+        if isinstance(self.net, TunedTeacher):
+            logits, _ = self.net(frames)
+        else:
+            logits, _ = self.net(frames, self.net.initial_state(len(frames)))
+        return logits

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from instrd.training.fitted import Learner
 from instrd.training.guides import Judge, ahead
 from instrd.training.material import Step
 from instrd.training.recipe import Recipe
-from instrd.training.student import Student, guided_loss, known_loss, taught_loss
+from instrd.training.student import guided_loss, known_loss, taught_loss
 
 Optimisers = tuple[torch.optim.Optimizer, ...]
 Losses = tuple[Tensor, ...]
@@ -20,14 +21,14 @@ Losses = tuple[Tensor, ...]
 class Nets(NamedTuple):
     """Who learns, how it is called, and how guides judge, if there are any."""
 
-    student: Student
+    student: Learner
     forward: Callable[[Tensor], tuple[Tensor, Tensor]]
     guide: Judge | None
 
 
 def learn(nets: Nets, optimisers: Optimisers, step: Step, recipe: Recipe) -> Losses:
     """Take one step and return its losses."""
-    device = nets.student.net.mean.device
+    device = next(nets.student.parameters()).device
     mixtures = _tensors(step.mixtures, device)
     lessons = step.lessons and _tensors(step.lessons, device)
     frames = torch.cat([mixtures[0], lessons[0]]) if lessons else mixtures[0]

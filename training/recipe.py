@@ -101,6 +101,18 @@ class Guide(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of lessons, frames from each on whose mean is learned in it: later on guides are surer."""
 
 
+class Tune(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the teacher itself is fitted to mixtures, so that it can guide too."""
+
+    steps: Count
+    batch: Count
+    lessons: Annotated[int, Meta(ge=0)]
+    rate_most: Positive
+    """Of AdamW, which moves all of it."""
+    tags_weight: Annotated[float, Meta(ge=0.0)]
+    """How much it counts that it still hears the tags that it heard before."""
+
+
 class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a fitted and measured net goes on, with all parts of the bank, to what is shipped."""
 
@@ -138,8 +150,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     finish: Finish
     serving: Serving
     guide: Guide | None = None
+    tune: Tune | None = None
     wide: Count = 1
     """Times the width of the net that is served."""
+    tuned: bool = False
+    """Whether it is the teacher that is fitted, not a net of ours."""
 
 
 def finishing(recipe: Recipe) -> Recipe:
@@ -160,6 +175,14 @@ def guiding(recipe: Recipe) -> Recipe:
         raise TrainingError("--wide", f"the recipe {recipe.name} has no [guide]")
     fit = msgspec.structs.replace(recipe.fit, steps=recipe.guide.steps)
     return msgspec.structs.replace(recipe, fit=fit, wide=recipe.guide.wide)
+
+
+def tuning(recipe: Recipe) -> Recipe:
+    """Return the recipe by which the teacher learns to guide; raises `TrainingError`."""
+    if recipe.tune is None:
+        raise TrainingError("--tune", f"the recipe {recipe.name} has no [tune]")
+    fit = msgspec.structs.replace(recipe.fit, **msgspec.structs.asdict(recipe.tune))
+    return msgspec.structs.replace(recipe, fit=fit, tuned=True)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -24,10 +24,11 @@ RATE_HZ = 32_000
 BANDS = 128
 _FFT = 1024
 _WINDOW = 800
-_HOP = 320
+HOP = 320
 _HIGHEST_HZ = 15_000.0
 _PRE_EMPHASIS = 0.97
-_FLOOR = 1e-5
+FLOOR = 1e-5
+"""Power that is added to that of every band."""
 SHORTEST = _FFT
 """Samples; the first and last frame see their ends mirrored."""
 
@@ -41,7 +42,7 @@ class Teacher:
 
     def __init__(self, folder: Path) -> None:
         self.tags = _read_names(folder / NAMES)
-        self._net = _read_net(folder / WEIGHTS)
+        self._net = read_net(folder)
         self._mel = torch.from_numpy(kaldi_mel_matrix())
         self._window = torch.hann_window(_WINDOW, periodic=False)
 
@@ -60,10 +61,38 @@ class Teacher:
         """Return log-mel frames (B, bands, frames), scaled as the net learned them."""
         sharpened = windows[:, 1:] - _PRE_EMPHASIS * windows[:, :-1]
         spectrum = torch.stft(
-            sharpened, _FFT, _HOP, _WINDOW, self._window, center=True, return_complex=True
+            sharpened, _FFT, HOP, _WINDOW, self._window, center=True, return_complex=True
         )
         power = spectrum.real**2 + spectrum.imag**2
-        return ((self._mel @ power + _FLOOR).log() + 4.5) / 5.0
+        return scaled((self._mel @ power + FLOOR).log())
+
+
+def scaled(log_powers: Tensor) -> Tensor:
+    """Return log powers as the net learned them."""
+    return (log_powers + 4.5) / 5.0
+
+
+def noise_power() -> NDArray[np.float64]:
+    """Return the power in each band, (BANDS,), of white noise; of a density of 2 a Hz, it says.
+
+    The lowest bands are narrower than the distance of two bins; some hear nothing at all.
+    """
+    turns = np.exp(-2j * np.pi * np.arange(_FFT // 2 + 1) / _FFT)
+    sharpened = np.abs(1.0 - _PRE_EMPHASIS * turns) ** 2
+    window_power = 3.0 / 8.0 * (_WINDOW - 1)  # of a Hann window
+    power: NDArray[np.float64] = RATE_HZ * window_power * (kaldi_mel_matrix() @ sharpened)
+    return power
+
+
+def kaldi_centres_hz() -> NDArray[np.float64]:
+    """Return the frequency at which each band's triangle has its tip, (BANDS,)."""
+    centres: NDArray[np.float64] = 700.0 * np.expm1(_corners()[1:-1] / 1127.0)
+    return centres
+
+
+def _corners() -> NDArray[np.float64]:
+    """Return where triangles begin, have their tips and end, in mel, (BANDS + 2,)."""
+    return np.linspace(0.0, 1127.0 * np.log1p(_HIGHEST_HZ / 700.0), BANDS + 2)
 
 
 def kaldi_mel_matrix() -> Floats:
@@ -73,7 +102,7 @@ def kaldi_mel_matrix() -> Floats:
     and edges that are straight in mel, not in Hz. Kaldi leaves out the bin at half the rate.
     """
     mels = 1127.0 * np.log1p(np.fft.rfftfreq(_FFT, 1.0 / RATE_HZ) / 700.0)
-    corners = np.linspace(0.0, 1127.0 * np.log1p(_HIGHEST_HZ / 700.0), BANDS + 2)[:, None]
+    corners = _corners()[:, None]
     widths = np.diff(corners, axis=0)
     rising = (mels - corners[:-2]) / widths[:-1]
     falling = (corners[2:] - mels) / widths[1:]
@@ -96,8 +125,9 @@ def _read_names(path: Path) -> tuple[str, ...]:
     return names
 
 
-def _read_net(path: Path) -> TeacherNet:
-    net = TeacherNet()
+def read_net(folder: Path) -> TeacherNet:
+    """Return the net of a teacher's folder, ready to judge; raises `TrainingError`."""
+    net, path = TeacherNet(), folder / WEIGHTS
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         net.load_state_dict(state)
