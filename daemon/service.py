@@ -102,6 +102,7 @@ class Service:
                     self.publisher.tend()
                     if heartbeats.due:
                         self._beat(heartbeats)
+                        self.wish.look()
                     self._supervisor.turned(self.followed)
                 self._supervisor.stopping(self._why_it_ends)
             while self._take_hops():

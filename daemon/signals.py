@@ -1,7 +1,9 @@
 """Signals as wishes, while a context lasts: SIGINT and SIGTERM to stop, SIGHUP to reload.
 
 SIGHUP means two things: somebody sends it to have the settings read again, and the kernel sends it
-to a program whose terminal has been closed, which is to stop.
+to a program whose terminal has been closed, which is to stop. It sends it only to the process that
+leads the terminal's session, which a shell passes on and `make` does not; so whoever was in the
+foreground looks for itself.
 """
 
 import os
@@ -22,12 +24,44 @@ class StopWish:
 
     def __init__(self) -> None:
         self.reason = ""
+        self.terminal: Foreground | None = None
+        """Whose loss is a wish to stop."""
 
     def __bool__(self) -> bool:
         return bool(self.reason)
 
+    def look(self) -> None:
+        """Wish to stop if the terminal is gone; to be called every second or so."""
+        if self.terminal is not None and self.terminal.is_lost():
+            self.ask(signal.SIGHUP.name)
+
     def ask(self, reason: str) -> None:
         self.reason = self.reason or reason
+
+
+class Foreground:
+    """The terminal that the process is in the foreground of, if it is of any.
+
+    A job in the background may outlive its terminal, as it does where the kernel sends SIGHUP.
+    """
+
+    def __init__(self) -> None:
+        self._in_front = False
+        self.is_lost()
+
+    def is_lost(self) -> bool:
+        """Say whether the process was in the foreground when last asked and has no terminal now."""
+        try:
+            terminal = os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError:
+            return self._in_front
+        try:
+            self._in_front = os.tcgetpgrp(terminal) == os.getpgrp()
+        except OSError:  # closed between the two calls: the next one sees it
+            return False
+        finally:
+            os.close(terminal)
+        return False
 
 
 class ReloadWish:
@@ -57,6 +91,7 @@ def obey_signals(stop: StopWish, reload: ReloadWish | None = None) -> Iterator[N
     if by_nohup and reload is None:
         del former[signal.SIGHUP]
     in_terminal = has_terminal() and not by_nohup
+    stop.terminal = None if by_nohup else Foreground()
 
     def obey(number: int, _frame: FrameType | None) -> None:
         lost_terminal = in_terminal and not has_terminal()
@@ -71,6 +106,7 @@ def obey_signals(stop: StopWish, reload: ReloadWish | None = None) -> Iterator[N
     try:
         yield
     finally:
+        stop.terminal = None
         for number, handler in former.items():
             signal.signal(number, handler)
 

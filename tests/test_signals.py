@@ -71,6 +71,15 @@ main()
 """
 
 
+LED_BY_ONE_WHO_WAITS = """
+import fcntl, signal, subprocess, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY)
+signal.signal(signal.SIGHUP, lambda *_: None)  # make, too, keeps it to itself
+program = "from instrd.daemon.cli import main; main()"
+sys.exit(subprocess.call([sys.executable, "-c", program, *sys.argv[1:]]))
+"""
+
+
 @contextmanager
 def terminal() -> Iterator[int]:
     """Open a terminal that shows what comes to nobody; closed at the end, like its window."""
@@ -92,6 +101,21 @@ def terminal() -> Iterator[int]:
         os.close(ours)
 
 
+@contextmanager
+def daemon_in_a_terminal(program: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program that leads the session of a terminal; the terminal is closed at the end."""
+    with terminal() as its:
+        started = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            start_new_session=True,
+            stdin=its,
+            stdout=its,
+            stderr=its,
+        )
+        os.close(its)
+        yield started
+
+
 @pytest.mark.parametrize("dashboard", ["--dashboard", "--no-dashboard"])
 def test_a_daemon_whose_terminal_is_closed_stops_in_order_though_it_could_reload(
     dashboard: str, settings: Path, tmp_path: Path
@@ -99,15 +123,7 @@ def test_a_daemon_whose_terminal_is_closed_stops_in_order_though_it_could_reload
     arguments = ["run", "--config", str(settings), "--source", "synth:?tones=440", dashboard]
     told: list[AnyMessage | None] = []
     with Subscriber(f"ipc://{tmp_path}/out") as subscriber:
-        with terminal() as its:
-            daemon = subprocess.Popen(
-                [sys.executable, "-c", IN_A_TERMINAL, *arguments],
-                start_new_session=True,
-                stdin=its,
-                stdout=its,
-                stderr=its,
-            )
-            os.close(its)
+        with daemon_in_a_terminal(IN_A_TERMINAL, *arguments) as daemon:
             while not told or not isinstance(told[-1], State):
                 told.append(subscriber.receive(30.0))
             daemon.send_signal(signal.SIGHUP)  # it has its terminal, so it reloads
@@ -118,6 +134,38 @@ def test_a_daemon_whose_terminal_is_closed_stops_in_order_though_it_could_reload
             assert daemon.wait(10) == 0
     assert isinstance(told[-1], Bye)
     assert told[-1].reason == "SIGHUP"
+
+
+def test_it_stops_too_where_the_kernel_tells_only_the_make_that_started_it(
+    settings: Path, tmp_path: Path
+) -> None:
+    arguments = ["run", "--config", str(settings), "--source", "synth:?tones=440"]
+    told: list[AnyMessage | None] = []
+    with Subscriber(f"ipc://{tmp_path}/out") as subscriber:
+        with daemon_in_a_terminal(LED_BY_ONE_WHO_WAITS, *arguments) as leader:
+            while not told or not isinstance(told[-1], State):
+                told.append(subscriber.receive(30.0))
+        with leader:
+            told += list(subscriber)
+            assert leader.wait(10) == 0
+    assert isinstance(told[-1], Bye)
+    assert told[-1].reason == "SIGHUP"
+
+
+@pytest.mark.parametrize("in_front", [True, False])
+def test_only_who_is_in_the_foreground_of_a_terminal_misses_it(
+    in_front: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "ctermid", lambda: os.devnull)
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() if in_front else os.getpgrp() + 1)
+    stop = StopWish()
+    with obey_signals(stop, ReloadWish()):
+        stop.look()
+        assert not stop
+        monkeypatch.setattr(os, "ctermid", lambda: str(tmp_path / "gone"))
+        stop.look()
+    assert stop.reason == ("SIGHUP" if in_front else "")
+    assert stop.terminal is None
 
 
 def test_a_termination_is_a_wish_to_stop() -> None:
