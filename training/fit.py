@@ -64,9 +64,7 @@ def fit(
     run.mkdir(parents=True, exist_ok=True)
     (run / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1))
     log = Log(run / LOG)
-    torch.manual_seed(recipe.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.set_float32_matmul_precision("high")  # a GPU may take TF32 where autocast is off
+    device = _ready(recipe)
     student = learner_of(recipe, teacher).train().to(device)
     optimisers = _optimisers(student, recipe)
     forward = torch.compile(student) if recipe.fit.compiled else student
@@ -95,6 +93,13 @@ def fit(
             _save(run / CHECKPOINT, student, optimisers, average, step)
         if step == until:
             break
+
+
+def _ready(recipe: Recipe) -> torch.device:
+    """Seed torch and return where it is to compute."""
+    torch.manual_seed(recipe.seed)
+    torch.set_float32_matmul_precision("high")  # a GPU may take TF32 where autocast is off
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _optimisers(student: Learner, recipe: Recipe) -> Optimisers:

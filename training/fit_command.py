@@ -34,6 +34,16 @@ Music = Annotated[
 Run = Annotated[Path | None, typer.Option(help="Its run folder; runs/NAME if not given.")]
 RunFolder = Annotated[Path, typer.Argument(help="The run folder that fit wrote.")]
 BundleFolder = Annotated[Path, typer.Argument(help="The bundle's folder.")]
+TeacherFolder = Annotated[
+    Path | None,
+    typer.Option(help="Fit the teacher in this folder, as the recipe's [tune] says, to guide."),
+]
+Guides = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Learn what the net of this run, of --wide or --tune, judges; may be given again."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")]
 
 
@@ -60,16 +70,8 @@ def fit(
     wide: Annotated[
         bool, typer.Option("--wide", help="Fit the wider net of the recipe's [guide].")
     ] = False,
-    tune: Annotated[
-        Path | None,
-        typer.Option(help="Fit the teacher in this folder, as the recipe's [tune] says, to guide."),
-    ] = None,
-    guide: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Learn what the net of this run, of --wide or --tune, judges; may be given again."
-        ),
-    ] = None,
+    tune: TeacherFolder = None,
+    guide: Guides = None,
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that mix stems; each reads the music.")
     ] = 1,
