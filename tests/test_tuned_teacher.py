@@ -72,6 +72,8 @@ def test_frames_that_do_not_fit_into_its_own_are_refused() -> None:
     odd = msgspec.structs.replace(OURS, hop=300)
     with pytest.raises(TrainingError, match=r"got frames every 0\.01875 s"):
         TunedTeacher(odd, 3)
+    with pytest.raises(TrainingError, match="of kind mfcc, allowed log_mel"):
+        TunedTeacher(msgspec.structs.replace(OURS, kind="mfcc"), 3)
 
 
 def test_a_run_of_it_begins_with_what_the_teacher_knows(tmp_path: Path, folder: Path) -> None:

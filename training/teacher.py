@@ -73,7 +73,7 @@ def scaled(log_powers: Tensor) -> Tensor:
 
 
 def noise_power() -> NDArray[np.float64]:
-    """Return the power in each band, (BANDS,), of white noise; of a density of 2 a Hz, it says.
+    """Return the power in each band, (BANDS,), of white noise whose variance is the rate in Hz.
 
     The lowest bands are narrower than the distance of two bins; some hear nothing at all.
     """

@@ -38,12 +38,14 @@ class TunedTeacher(nn.Module):
     """Maps frames (B, T, bands) in dB to logits of our labels and of the teacher's tags.
 
     Ours are (B, T, labels), judged every 0.32 s and straight lines between; those of the tags
-    (B, tags), of the whole.
+    (B, tags), of the whole. A front-end that it cannot hear raises `TrainingError`.
     """
 
     def __init__(self, front_end: FrontEnd, labels: int, teacher: TeacherNet | None = None) -> None:
         """Begin with a teacher's weights, or with any, which a checkpoint then replaces."""
         super().__init__()
+        if front_end.kind != "log_mel":
+            raise TrainingError("--tune", f"got frames of kind {front_end.kind}, allowed log_mel")
         self._finer = front_end.hop * RATE_HZ / (HOP * front_end.rate_hz)
         if not self._finer.is_integer() or STRIDE % self._finer:
             hop_s = front_end.hop / front_end.rate_hz
