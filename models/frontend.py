@@ -104,14 +104,9 @@ def frames_of(front_end: FrontEnd, signal: Floats) -> Floats:
     return FrameStream(front_end).feed(signal)
 
 
-@lru_cache(maxsize=16)
-def _matrices(front_end: FrontEnd) -> tuple[Floats, Floats | None, Floats | None]:
-    """Return the window, and the matrices to mel bands and to coefficients where they apply."""
-    phase = 2.0 * np.pi * np.arange(front_end.fft) / front_end.fft
-    hann = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
-    if front_end.kind == "spectrogram":
-        return hann, None, None
-    mel = mel_matrix(
+def mel_of(front_end: FrontEnd) -> Floats:
+    """Return the mel filter bank of a front-end, (fft // 2 + 1, bands)."""
+    return mel_matrix(
         rate_hz=front_end.rate_hz,
         fft=front_end.fft,
         bands=front_end.bands,
@@ -120,6 +115,16 @@ def _matrices(front_end: FrontEnd) -> tuple[Floats, Floats | None, Floats | None
         scale=front_end.scale,
         area_norm=front_end.area_norm,
     )
+
+
+@lru_cache(maxsize=16)
+def _matrices(front_end: FrontEnd) -> tuple[Floats, Floats | None, Floats | None]:
+    """Return the window, and the matrices to mel bands and to coefficients where they apply."""
+    phase = 2.0 * np.pi * np.arange(front_end.fft) / front_end.fft
+    hann = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    if front_end.kind == "spectrogram":
+        return hann, None, None
+    mel = mel_of(front_end)
     if front_end.kind == "log_mel":
         return hann, mel, None
     return hann, mel, cosine_matrix(front_end.bands, front_end.coefficients)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from instrd.models.frontend import FrontEnd
-from instrd.models.mel import mel_matrix
+from instrd.models.frontend import FrontEnd, mel_of
 from instrd.training.errors import TrainingError
 from instrd.training.mixtures import band_centres_hz
 from instrd.training.teacher import (
@@ -100,17 +99,10 @@ def carried_over(front_end: FrontEnd) -> tuple[Floats, Floats]:
     ours_hz, theirs_hz = band_centres_hz(front_end), kaldi_centres_hz()
     lines = [np.interp(theirs_hz, ours_hz, one) for one in np.eye(len(ours_hz))]
     spread = np.array(lines) * np.log(10.0) / 10.0
-    mel = mel_matrix(
-        rate_hz=front_end.rate_hz,
-        fft=front_end.fft,
-        bands=front_end.bands,
-        fmin_hz=front_end.fmin_hz,
-        fmax_hz=front_end.fmax_hz,
-        scale=front_end.scale,
-        area_norm=front_end.area_norm,
-    )
     window_power = 3.0 / 8.0 * front_end.fft  # of a Hann window
-    ours_db = 10.0 * np.log10(front_end.rate_hz * window_power * mel.sum(axis=0) + 1e-30)
+    ours_db = 10.0 * np.log10(
+        front_end.rate_hz * window_power * mel_of(front_end).sum(axis=0) + 1e-30
+    )
     with np.errstate(divide="ignore"):  # the lowest of its bands lie between two bins
         offset = np.log(noise_power()) - ours_db @ spread
     offset[theirs_hz > ours_hz[-1]] = -np.inf
