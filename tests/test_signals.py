@@ -158,12 +158,15 @@ def test_only_who_is_in_the_foreground_of_a_terminal_misses_it(
 ) -> None:
     monkeypatch.setattr(os, "ctermid", lambda: os.devnull)
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() if in_front else os.getpgrp() + 1)
-    stop = StopWish()
-    with obey_signals(stop, ReloadWish()):
-        stop.look()
-        assert not stop
-        monkeypatch.setattr(os, "ctermid", lambda: str(tmp_path / "gone"))
-        stop.look()
+    former, stop = signal.signal(signal.SIGHUP, signal.SIG_DFL), StopWish()
+    try:
+        with obey_signals(stop, ReloadWish()):
+            stop.look()
+            assert not stop
+            monkeypatch.setattr(os, "ctermid", lambda: str(tmp_path / "gone"))
+            stop.look()
+    finally:
+        signal.signal(signal.SIGHUP, former)
     assert stop.reason == ("SIGHUP" if in_front else "")
     assert stop.terminal is None
 
