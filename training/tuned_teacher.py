@@ -47,8 +47,8 @@ class TunedTeacher(nn.Module):
             raise TrainingError("--tune", f"got frames of kind {front_end.kind}, allowed log_mel")
         self._finer = front_end.hop * RATE_HZ / (HOP * front_end.rate_hz)
         if not self._finer.is_integer() or STRIDE % self._finer:
-            hop_s = front_end.hop / front_end.rate_hz
-            raise TrainingError("--tune", f"got frames every {hop_s} s, allowed 0.01, 0.02, 0.04 s")
+            got = f"got frames every {front_end.hop / front_end.rate_hz} s"
+            raise TrainingError("--tune", f"{got}, allowed 0.01 s times 1, 2, 4, 8, 16 or 32")
         teacher = teacher or TeacherNet()
         self.features = teacher.features
         self.classifier = teacher.classifier
