@@ -123,24 +123,37 @@ def tone(freq_hz: float, seconds: float) -> NDArray[np.float32]:
     return samples
 
 
-def level_dbfs(heard: Heard, freq_hz: float) -> float:
-    """RMS level of one tone in its second half."""
-    half = heard.samples[len(heard.samples) // 2 :].astype(np.float64)
-    turn = np.exp(-2j * np.pi * freq_hz / heard.rate_hz * np.arange(len(half)))
-    window = np.hanning(len(half))
-    amplitude = 2.0 * abs(np.sum(half * turn * window)) / window.sum()
-    return float(20.0 * np.log10(amplitude / np.sqrt(2.0)))
+def levels_dbfs(heard: Heard, freq_hz: float) -> NDArray[np.float64]:
+    """RMS level of one tone in each whole tenth of a second."""
+    length = heard.rate_hz // 10
+    samples = heard.samples.astype(np.float64)
+    tenths = samples[: len(samples) // length * length].reshape(-1, length)
+    window = np.hanning(length + 1)[:-1]  # periodic: nothing of a tone in multiples of 10 Hz
+    turn = window * np.exp(-2j * np.pi * freq_hz / heard.rate_hz * np.arange(length))
+    amplitudes = 2.0 * np.abs(tenths @ turn) / window.sum()
+    levels: NDArray[np.float64] = 20.0 * np.log10(np.maximum(amplitudes, 1e-9) / np.sqrt(2.0))
+    return levels
+
+
+def is_heard(heard: Heard, seconds: float) -> bool:
+    """Whether so much of what came so far is no silence."""
+    blocks = list(heard.blocks)
+    loud = sum(int(np.count_nonzero(np.abs(one.samples) > 1e-3)) for one in blocks)
+    return heard.rate_hz > 0 and loud > seconds * heard.rate_hz
 
 
 @pytest.mark.parametrize("uri", ["mic:", "mic:puls?rate=48000", "mic:?channel=2"])
 def test_a_tone_comes_out_with_its_frequency_and_level(
     uri: str, microphone: VirtualMicrophone
 ) -> None:
-    with ThreadPoolExecutor(1) as pool:
+    """A busy machine starts its player late and may leave gaps in the tone, not in most of it."""
+    with ThreadPoolExecutor(1) as pool, listening(uri) as heard:
         pool.submit(microphone.play, tone(1000.0, 2.0))
-        heard = listen(uri, 1.2)
-    assert level_dbfs(heard, 1000.0) == pytest.approx(-20.0, abs=1.0)
-    assert level_dbfs(heard, 1100.0) < -60.0
+        wait_for(lambda: is_heard(heard, 1.0))
+    levels = levels_dbfs(heard, 1000.0)
+    sounding = levels > -40.0
+    assert np.median(levels[sounding]) == pytest.approx(-20.0, abs=0.5)
+    assert np.median(levels_dbfs(heard, 1100.0)[sounding]) < -60.0
 
 
 @pytest.mark.usefixtures("microphone")
