@@ -30,7 +30,7 @@ pytestmark = [
 ]
 PROGRAM = "from instrd.daemon.cli import main; main()"
 DEADLINE_S = 30.0
-PIECE_S = 26.0
+PIECE_S = 19.0
 STOP_S = 2.0
 RECORDED_HZ = 44_100
 """What PortAudio takes for the rate of a PulseAudio."""
@@ -200,13 +200,15 @@ def test_it_stops_soon_and_in_order_in_the_middle_of_a_fault(
 
 
 def is_silence_after(heard_s: float) -> Callable[[AnyMessage], bool]:
-    """Return a check for the silence that follows a long stretch of sound."""
-    sound_frames = 0
+    """Return a check for the second of silence that follows a long stretch of sound."""
+    sound_frames = silent_frames = 0
 
     def check(message: AnyMessage) -> bool:
-        nonlocal sound_frames
-        sound_frames += isinstance(message, Frame) and message.gate == "open"
-        return sound_frames > heard_s * 10 and is_silence(message)
+        nonlocal sound_frames, silent_frames
+        if isinstance(message, Frame):
+            sound_frames += message.gate == "open"
+            silent_frames = silent_frames + 1 if is_silence(message) else 0
+        return sound_frames > heard_s * 10 and silent_frames > 10
 
     return check
 
