@@ -121,6 +121,16 @@ def test_a_finishing_run_begins_with_what_was_measured_and_hears_every_part(
     assert not torch.equal(before["head.weight"], after["head.weight"])
 
 
+def test_a_folder_with_a_run_of_another_net_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    recipe, data, run = small_recipe(), small_material(tmp_path), tmp_path / "run"
+    fit(recipe, data, run=run, until=1)
+    kept = {file.name: file.read_bytes() for file in run.iterdir()}
+    for other in (guiding(recipe), small_recipe(labels=("other", "flute"))):
+        with pytest.raises(TrainingError, match="holds a run of another net"):
+            fit(other, data, run=run, until=2)
+    assert {file.name: file.read_bytes() for file in run.iterdir()} == kept
+
+
 def test_what_cannot_guide_or_begin_a_run_is_told(tmp_path: Path) -> None:
     recipe, data = small_recipe(), small_material(tmp_path)
     wide = guiding(recipe)

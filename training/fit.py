@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
-from instrd.training.fitted import CHECKPOINT, RECIPE, Learner, learner_of, read_checkpoint
+from instrd.training.fitted import CHECKPOINT, Learner, claim, learner_of, read_checkpoint
 from instrd.training.guides import read_guides
 from instrd.training.learning import Losses, Nets, Optimisers, learn
 from instrd.training.material import Material, Steps
@@ -59,10 +58,10 @@ def fit(
     A new run begins with the weights of the run `start`, if one is given. On a GPU if there is
     one; `workers` processes mix what it learns from, the same however many they are. What the
     nets of the runs `guides` judge on average is learned too. By a recipe of `tuning` it is the
-    teacher in a folder that learns, instead of a net of ours.
+    teacher in a folder that learns, instead of a net of ours. Raises `TrainingError`, before
+    anything is written, of a folder with a run of another net.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    (run / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1))
+    claim(run, recipe)
     log = Log(run / LOG)
     device = _ready(recipe)
     student = learner_of(recipe, teacher).train().to(device)

@@ -43,6 +43,23 @@ def recipe_of(run: Path) -> Recipe:
         raise TrainingError(run / RECIPE, str(error)) from error
 
 
+def claim(run: Path, recipe: Recipe) -> None:
+    """Write the recipe of a run that begins or goes on; raises `TrainingError`.
+
+    What a folder holds already must be of the same net, whatever else has changed since.
+    """
+    if (run / CHECKPOINT).is_file() and _net_of(recipe_of(run)) != _net_of(recipe):
+        raise TrainingError(
+            run, "holds a run of another net (--wide, --tune, labels or front-end differ)"
+        )
+    run.mkdir(parents=True, exist_ok=True)
+    (run / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1))
+
+
+def _net_of(recipe: Recipe) -> tuple[Any, ...]:
+    return recipe.labels, recipe.front_end, recipe.wide, recipe.tuned
+
+
 def read_checkpoint(run: Path) -> dict[str, Any]:
     """Return a run's checkpoint with its tensors on the CPU; raises `TrainingError`."""
     try:
