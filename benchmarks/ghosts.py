@@ -1,12 +1,15 @@
 """How often labels are shown that do not sound, beside those that do, with and without contrast.
 
-    python benchmarks/ghosts.py --data POOL [--bundle models/bundles/base]
+    python benchmarks/ghosts.py --data POOL [--background POOL] [--bundle models/bundles/base]
 
 Every clip of the pool is heard alone (its first 15 s) and 400 pairs of them together (4 s, within
 6 dB), 0.1 s by 0.1 s: a label is shown where its probability reaches its `threshold_on`. The
 first 0.3 s and what is softer than -50 dBFS do not count, and of pairs only where both are within
-12 dB of each other does. For pools that no training saw (gather_recordings.py); clips that hold
-more than they are named after can be left out with --without.
+12 dB of each other does. With --background every clip is heard once more, with a recording of
+that pool (of each of its labels as often) 0 to 12 dB softer; there a hop counts where the clip is
+at most 12 dB softer than it. For pools that no training saw (gather_recordings.py, with its own
+list and with background.toml); clips that hold more than they are named after can be left out
+with --without.
 """
 
 import argparse
@@ -33,7 +36,7 @@ Flags = NDArray[np.bool_]
 _MOST_S, _PAIR_S, _LEAST_S = 15, 4, 1.5
 _PAIRS, _SEED = 400, 20261126
 _BEGIN_HOPS, _LEVEL_DBFS = 3, -50.0
-_WITHIN_DB, _BESIDE_DB = 6.0, 12.0
+_WITHIN_DB, _BESIDE_DB, _SOFTER_DB = 6.0, 12.0, 12.0
 _RMS = 0.1
 
 
@@ -95,6 +98,28 @@ def pairs(ear: Ear, clips: Sequence[Clip], sounds: Sequence[Floats]) -> Iterator
         yield Heard("two", ear.logits(one + two), beside, labels)
 
 
+def with_background(
+    ear: Ear,
+    clips: Sequence[Clip],
+    sounds: Sequence[Floats],
+    pool: Path,
+    background: Sequence[Clip],
+) -> Iterator[Heard]:
+    rng = np.random.default_rng(_SEED)
+    by_label: dict[str, list[Clip]] = defaultdict(list)
+    for clip in background:
+        by_label[clip.label].append(clip)
+    for clip, sound in zip(clips, sounds, strict=True):
+        kind = by_label[str(rng.choice(sorted(by_label)))]
+        behind = listen(pool / kind[int(rng.integers(len(kind)))].path, ear.rate_hz)
+        gain = np.float32(10.0 ** (rng.uniform(-_SOFTER_DB, 0.0) / 20.0))
+        one, two = _evened(sound), gain * _evened(np.resize(behind, len(sound)))
+        heard = ear.levels_dbfs(one) > ear.levels_dbfs(two) - _BESIDE_DB
+        heard &= ear.levels_dbfs(one) > _LEVEL_DBFS
+        heard[:_BEGIN_HOPS] = False
+        yield Heard("one, with background", ear.logits(one + two), heard, (clip.label,))
+
+
 def _evened(sound: Floats) -> Floats:
     """Return a sound at the same rms as all others."""
     evened: Floats = sound * np.float32(_RMS / max(float(np.sqrt(np.mean(sound**2))), 1e-6))
@@ -117,23 +142,33 @@ def shown(heard: Sequence[Heard], bundle: Bundle) -> tuple[float, float]:
     return right / max(wanted, 1), wrong / max(hops, 1)
 
 
+def wanted(pool: Path, without: Sequence[str]) -> list[Clip]:
+    """Return the clips of a pool whose paths hold none of these."""
+    return [clip for clip in read_pool(pool) if not any(part in clip.path for part in without)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the pool")
+    parser.add_argument("--background", type=Path, help="a pool of what is no instrument")
     parser.add_argument("--bundle", type=Path, default=Path("models/bundles/base"))
     parser.add_argument("--without", action="append", default=[], help="in a path; again for more")
     chosen = parser.parse_args()
     bundle = read_bundle(chosen.bundle)
-    bare = Bundle(bundle.folder, msgspec.structs.replace(bundle.manifest, contrast=()), "")
+    without = msgspec.structs.replace(bundle.manifest, contrast=(), background_contrast=0.0)
+    bare = Bundle(bundle.folder, without, "")
     ear, manifest = Ear(bundle), bundle.manifest
     clips, sounds = [], []
-    for clip in read_pool(chosen.data):
-        known = clip.label in manifest.labels and clip.label not in manifest.background
-        if known and not any(part in clip.path for part in chosen.without):
+    for clip in wanted(chosen.data, chosen.without):
+        if clip.label in manifest.labels and clip.label not in manifest.background:
             clips.append(clip)
             sounds.append(listen(chosen.data / clip.path, ear.rate_hz)[: _MOST_S * ear.rate_hz])
     table = Table("playing", "hops", "contrast", "shown of what sounds", "others shown a hop")
-    for heard in (list(solos(ear, clips, sounds)), list(pairs(ear, clips, sounds))):
+    kinds = [list(solos(ear, clips, sounds)), list(pairs(ear, clips, sounds))]
+    if chosen.background:
+        background = wanted(chosen.background, chosen.without)
+        kinds.append(list(with_background(ear, clips, sounds, chosen.background, background)))
+    for heard in kinds:
         hops = str(sum(int(one.counts.sum()) for one in heard))
         for name, told in (("no", bare), ("yes", bundle)):
             share, others = shown(heard, told)

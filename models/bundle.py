@@ -82,6 +82,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     bias: tuple[Bias, ...]
     contrast: tuple[Contrast, ...] = ()
     """Per label: log-odds that a surer one takes from it (models/contrast.py); empty: none."""
+    background_contrast: Probability = 0.0
+    """Share of `contrast` that background takes."""
     threshold_on: tuple[Probability, ...]
     threshold_off: tuple[Probability, ...]
     members: Annotated[tuple[Member, ...], Meta(max_length=32)] = ()
@@ -109,6 +111,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"a window of more than {MOST_WINDOW_VALUES} values")
         if any(off > on for on, off in zip(self.threshold_on, self.threshold_off, strict=True)):
             raise ValueError("threshold_off must not be above threshold_on")
+        if self.background_contrast and not self.contrast:
+            raise ValueError("background_contrast is a share of contrast, of which there is none")
         if self.contrast and not self.multi_label:
             raise ValueError("contrast is of labels that may sound at once (multi_label)")
         self._check_members()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instrd.models.bundle import Manifest
-from instrd.models.contrast import contrasted
+from instrd.models.contrast import contrast_of
 from instrd.models.frontend import FrontEnd
 from instrd.models.net import Net
 from instrd.models.ring import MirroredRing
@@ -117,14 +117,16 @@ class Calibration:
         self._multi_label = manifest.multi_label
         self._temperature = np.array(manifest.temperature, np.float32)
         self._bias = np.array(manifest.bias, np.float32)
-        self._contrast = np.array(manifest.contrast or (0.0,) * len(manifest.labels), np.float32)
+        self._contrast = contrast_of(
+            manifest.labels, manifest.background, manifest.contrast, manifest.background_contrast
+        )
         self.labels = len(manifest.labels)
 
     def probabilities(self, logits: Floats) -> Floats:
         """Map (..., labels) logits to (..., labels) probabilities."""
         scaled = logits / self._temperature + self._bias
         if self._multi_label:
-            told = contrasted(scaled, self._contrast)
+            told = self._contrast.left(scaled)
             sigmoid: Floats = 1.0 / (1.0 + np.exp(-np.clip(told, -80.0, 80.0)))
             return sigmoid
         odds = np.exp(scaled - scaled.max(axis=-1, keepdims=True))

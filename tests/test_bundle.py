@@ -47,6 +47,8 @@ def test_a_bundle_is_read_as_it_was_written(folder: Path) -> None:
         ({"bias": [0.0, 1e300]}, r"<= 1000"),
         ({"contrast": [0.5, 11.0]}, r"<= 10\.0"),
         ({"contrast": [0.5]}, "contrast has 1 values, there are 2 labels"),
+        ({"contrast": [0.5, 0.5], "background_contrast": 1.1}, r"<= 1\.0"),
+        ({"background_contrast": 0.5}, "a share of contrast, of which there is none"),
         ({"contrast": [0.5, 0.5], "multi_label": False}, "contrast is of labels that may sound at"),
         ({"window_frames": 10**9}, r"<= 10000"),
         ({"window_frames": 0}, r">= 1"),

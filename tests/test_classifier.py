@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,17 @@ def test_contrast_takes_from_a_label_beside_a_surer_one(tmp_path: Path) -> None:
     bundle = tone_bundle(tmp_path / "tones", temperature=(2.0, 1.0), contrast=(0.0, 2.0))
     got = Calibration(bundle.manifest).probabilities(np.array([[9.0, 1.0]], np.float32))
     np.testing.assert_allclose(got, [[1 / (1 + np.exp(-4.5)), 0.5]], atol=1e-6)
+
+
+def test_contrast_takes_from_a_label_beside_background(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {
+        "background": ("high",),
+        "contrast": (4.0, 0.0),
+        "background_contrast": 0.5,
+    }
+    bundle = tone_bundle(tmp_path / "tones", **changes)
+    got = Calibration(bundle.manifest).probabilities(np.array([[1.0, 0.0]], np.float32))
+    np.testing.assert_allclose(got, [[1 / (1 + np.exp(1.0)), 0.5]], atol=1e-6)
 
 
 def test_a_single_label_model_sums_to_one_whatever_the_logits(tmp_path: Path) -> None:

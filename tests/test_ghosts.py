@@ -61,6 +61,25 @@ def test_a_pair_counts_where_both_are_there(bundle: Bundle) -> None:
     )
 
 
+def test_with_background_a_clip_counts_where_it_is_not_far_below_it(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "street.wav", HIGH[:RATE_HZ], RATE_HZ, subtype="FLOAT")
+    row = "street.wav,traffic,made up,,CC0,,recording,1.0"
+    (tmp_path / "manifest.csv").write_text(f"{HEADER}\n{row}")
+    half = np.concatenate([LOW[:RATE_HZ], silence(1.0, RATE_HZ)])
+    streams = ghosts.with_background(
+        ghosts.Ear(bundle), [clip("low")] * 2, [LOW, half], tmp_path, ghosts.wanted(tmp_path, [])
+    )
+    whole, cut = streams
+    assert whole.labels == cut.labels == ("low",)
+    assert whole.counts.tolist() == [False] * 3 + [True] * 17
+    assert cut.counts.tolist() == [False] * 3 + [True] * 7 + [False] * 10
+    (alone,) = ghosts.solos(ghosts.Ear(bundle), [clip("low")], [LOW])
+    background = whole.logits[3:, 1]  # it begins anew where it is too short
+    assert background.min() > alone.logits[3:, 1].max() + 3.0
+
+
 def clip(label: str) -> Clip:
     return Clip(f"{label}.wav", label, "made up", "", "CC0", "", "recording", 2.0)
 

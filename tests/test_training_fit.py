@@ -1,5 +1,6 @@
 import copy
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -84,15 +85,22 @@ def test_what_is_no_music_raises_thresholds(tmp_path: Path) -> None:
     assert served.temperature == wary.temperature
 
 
+@pytest.mark.parametrize(
+    ("level", "taken"),
+    [
+        ("SURE", {"contrast": {"flute": 1.0, "other": 1.0}}),
+        ("HEARD", {"contrast": {"flute": 1.0}, "background_contrast": 1.0}),
+    ],
+)
 def test_thresholds_are_those_of_what_the_contrast_leaves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, taken: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(contrast, "SURE", -9.0)  # of the little that one step teaches
+    monkeypatch.setattr(contrast, level, -9.0)  # of the little that one step teaches
     recipe, data, run = small_recipe(), small_material(tmp_path), tmp_path / "run"
     fit(recipe, data, run=run, until=1)
     net = trained(recipe, run)
-    shares: list[dict[str, float]] = [{}, dict.fromkeys(recipe.labels, 1.0)]
-    ways = [msgspec.structs.replace(recipe.serving, contrast=share) for share in shares]
+    nothing: dict[str, Any] = {"contrast": {}, "background_contrast": 0.0}
+    ways = [msgspec.structs.replace(recipe.serving, **(nothing | more)) for more in ({}, taken)]
     recipes = [msgspec.structs.replace(recipe, serving=way) for way in ways]
     plain, less = (calibrate(net, chosen, data.bank, "calibrate") for chosen in recipes)
     assert (less.temperature, less.bias) == (plain.temperature, plain.bias)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from instrd.models.contrast import contrasted
+from instrd.models.contrast import contrast_of
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.excerpts import read_excerpts
 from instrd.training.lessons import Lessons
@@ -79,10 +79,12 @@ def calibrate(
     slopes, biases = np.transpose([fit_sigmoid(*judged.of(k)) for k in range(len(recipe.labels))])
     unmusical = _unmusical(served or net, recipe, music) if music else judged.logits[:0]
 
-    contrast = np.array(contrast_of(recipe))
+    contrast = contrast_of(
+        recipe.labels, recipe.background, by_surer(recipe), serving.background_contrast
+    )
 
     def probabilities(logits: Doubles) -> Doubles:
-        return _sigmoid(contrasted(slopes * logits + biases, contrast))
+        return _sigmoid(contrast.left(slopes * logits + biases))
 
     found, alarms = probabilities(judged.logits), probabilities(unmusical)
     thresholds = []
@@ -108,7 +110,7 @@ def calibrate(
     )
 
 
-def contrast_of(recipe: Recipe) -> tuple[float, ...]:
+def by_surer(recipe: Recipe) -> tuple[float, ...]:
     """Return what a surer label takes from each label."""
     return tuple(recipe.serving.contrast.get(label, 0.0) for label in recipe.labels)
 

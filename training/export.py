@@ -18,7 +18,7 @@ from instrd.models.bundle import (
     write_bundle,
 )
 from instrd.models.nets.causal_net import CausalNet
-from instrd.training.calibration import Calibrated, calibrate, contrast_of
+from instrd.training.calibration import Calibrated, by_surer, calibrate
 from instrd.training.fitted import recipe_of, trained
 from instrd.training.music import read_index
 from instrd.training.onnx_file import to_onnx
@@ -94,7 +94,8 @@ def _manifest(
         onset_lag_frames=recipe.mixing.onset_frames,
         temperature=calibrated.temperature,
         bias=calibrated.bias,
-        contrast=contrast_of(recipe),
+        contrast=by_surer(recipe),
+        background_contrast=recipe.serving.background_contrast,
         threshold_on=calibrated.threshold_on,
         threshold_off=calibrated.threshold_off,
         metrics={"calibration": rounded(calibrated.metrics)},

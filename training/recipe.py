@@ -132,6 +132,8 @@ class Serving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """threshold_off is this share of threshold_on."""
     contrast: dict[Label, Contrast] = {}
     """Log-odds that a surer label takes (models/contrast.py); from those not named, none."""
+    background_contrast: Probability = 0.0
+    """Share of it that background takes."""
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
