@@ -110,14 +110,14 @@ def with_background(
     for clip in background:
         by_label[clip.label].append(clip)
     for clip, sound in zip(clips, sounds, strict=True):
-        kind = by_label[str(rng.choice(sorted(by_label)))]
-        behind = listen(pool / kind[int(rng.integers(len(kind)))].path, ear.rate_hz)
+        alike = by_label[str(rng.choice(sorted(by_label)))]
+        behind = listen(pool / alike[int(rng.integers(len(alike)))].path, ear.rate_hz)
         gain = np.float32(10.0 ** (rng.uniform(-_SOFTER_DB, 0.0) / 20.0))
         one, two = _evened(sound), gain * _evened(np.resize(behind, len(sound)))
-        heard = ear.levels_dbfs(one) > ear.levels_dbfs(two) - _BESIDE_DB
-        heard &= ear.levels_dbfs(one) > _LEVEL_DBFS
-        heard[:_BEGIN_HOPS] = False
-        yield Heard("one, with background", ear.logits(one + two), heard, (clip.label,))
+        beside = ear.levels_dbfs(one) > ear.levels_dbfs(two) - _BESIDE_DB
+        beside &= ear.levels_dbfs(one) > _LEVEL_DBFS
+        beside[:_BEGIN_HOPS] = False
+        yield Heard("one, with background", ear.logits(one + two), beside, (clip.label,))
 
 
 def _evened(sound: Floats) -> Floats:
