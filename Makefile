@@ -1,6 +1,6 @@
 # make run: listen (microphone if there is one, else the bundled recording).
 # make test: all tests. make check: format, lint, types, and tests with their coverage, which
-# makes them a fifth slower.
+# makes them slower.
 PYTHON ?= python3
 VENV ?= .venv
 
