@@ -28,13 +28,14 @@ from instrd.models.bundle import Bundle, read_bundle
 from instrd.models.classifier import Calibration
 from instrd.models.frontend import frames_of
 from instrd.models.net import OnnxNet
+from instrd.training.errors import TrainingError
 from instrd.training.pool import Clip, listen, read_pool
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 _MOST_S, _PAIR_S, _LEAST_S = 15, 4, 1.5
-_PAIRS, _SEED = 400, 20261126
+_PAIRS, _SEED, _LABELS_LEAST = 400, 20261126, 2
 _BEGIN_HOPS, _LEVEL_DBFS = 3, -50.0
 _WITHIN_DB, _BESIDE_DB, _SOFTER_DB = 6.0, 12.0, 12.0
 _RMS = 0.1
@@ -86,6 +87,9 @@ def pairs(ear: Ear, clips: Sequence[Clip], sounds: Sequence[Floats]) -> Iterator
     for clip, sound in zip(clips, sounds, strict=True):
         if len(sound) >= _LEAST_S * ear.rate_hz:
             by_label[clip.label].append(sound)
+    if len(by_label) < _LABELS_LEAST:
+        told = f"of {_LEAST_S} s or more got {len(by_label)} of the bundle's instruments"
+        raise TrainingError("pairs", f"{told}, allowed {_LABELS_LEAST} or more")
     for _ in range(_PAIRS):
         labels = tuple(map(str, rng.choice(sorted(by_label), 2, replace=False)))
         one, two = (by_label[name][int(rng.integers(len(by_label[name])))] for name in labels)
@@ -143,8 +147,11 @@ def shown(heard: Sequence[Heard], bundle: Bundle) -> tuple[float, float]:
 
 
 def wanted(pool: Path, without: Sequence[str]) -> list[Clip]:
-    """Return the clips of a pool whose paths hold none of these."""
-    return [clip for clip in read_pool(pool) if not any(part in clip.path for part in without)]
+    """Return the clips of a pool whose paths hold none of these; raises `TrainingError`."""
+    clips = [clip for clip in read_pool(pool) if not any(part in clip.path for part in without)]
+    if not clips:
+        raise TrainingError(pool, f"got no clips, those with {list(without)} left out, allowed any")
+    return clips
 
 
 def main() -> None:

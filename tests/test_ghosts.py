@@ -13,6 +13,7 @@ from sounds import silence, tone
 from tone_bundle import FRONT_END, tone_bundle
 
 from instrd.models.bundle import Bundle
+from instrd.training.errors import TrainingError
 from instrd.training.pool import Clip
 
 RATE_HZ = FRONT_END.rate_hz
@@ -64,9 +65,7 @@ def test_a_pair_counts_where_both_are_there(bundle: Bundle) -> None:
 def test_with_background_a_clip_counts_where_it_is_not_far_below_it(
     bundle: Bundle, tmp_path: Path
 ) -> None:
-    soundfile.write(tmp_path / "street.wav", HIGH[:RATE_HZ], RATE_HZ, subtype="FLOAT")
-    row = "street.wav,traffic,made up,,CC0,,recording,1.0"
-    (tmp_path / "manifest.csv").write_text(f"{HEADER}\n{row}")
+    write_street(tmp_path)
     half = np.concatenate([LOW[:RATE_HZ], silence(1.0, RATE_HZ)])
     streams = ghosts.with_background(
         ghosts.Ear(bundle), [clip("low")] * 2, [LOW, half], tmp_path, ghosts.wanted(tmp_path, [])
@@ -80,25 +79,67 @@ def test_with_background_a_clip_counts_where_it_is_not_far_below_it(
     assert background.min() > alone.logits[3:, 1].max() + 3.0
 
 
+def write_street(folder: Path) -> None:
+    soundfile.write(folder / "street.wav", HIGH[:RATE_HZ], RATE_HZ, subtype="FLOAT")
+    row = "street.wav,traffic,made up,,CC0,,recording,1.0"
+    (folder / "manifest.csv").write_text(f"{HEADER}\n{row}")
+
+
 def clip(label: str) -> Clip:
     return Clip(f"{label}.wav", label, "made up", "", "CC0", "", "recording", 2.0)
 
 
-def test_the_program_tells_of_one_and_of_two_with_and_without_contrast(
-    bundle: Bundle,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_pairs_of_one_instrument_are_refused(bundle: Bundle) -> None:
+    brief = HIGH[:RATE_HZ]
+    streams = ghosts.pairs(ghosts.Ear(bundle), [clip("low"), clip("high")], [LOW, brief])
+    with pytest.raises(TrainingError, match=r"of 1.5 s or more got 1 .* allowed 2 or more"):
+        next(streams)
+
+
+def test_a_pool_of_which_all_is_left_out_is_refused(tmp_path: Path) -> None:
+    write_street(tmp_path)
+    with pytest.raises(TrainingError, match=r"got no clips, those with \['street'\] left out"):
+        ghosts.wanted(tmp_path, ["street"])
+
+
+@pytest.fixture
+def arguments(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what to call the program with for one clip; pairs of it are it alone."""
     lines = [HEADER]
     for label, sound in (("low", LOW), ("high", HIGH), ("strange", HIGH)):
         soundfile.write(tmp_path / f"{label}.wav", sound, RATE_HZ, subtype="FLOAT")
         lines.append(f"{label}.wav,{label},made up,,CC0,,recording,2.0")
     (tmp_path / "manifest.csv").write_text("\n".join(lines))
-    arguments = ["--data", str(tmp_path), "--bundle", str(bundle.folder), "--without", "high"]
     monkeypatch.setattr(ghosts, "pairs", ghosts.solos)
-    monkeypatch.setattr(sys, "argv", ["ghosts.py", *arguments])
+    chosen = ["--data", str(tmp_path), "--bundle", str(bundle.folder), "--without", "high"]
+    return ["ghosts.py", *chosen]
+
+
+def test_the_program_tells_of_one_and_of_two_with_and_without_contrast(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", arguments)
     ghosts.main()
     told = capsys.readouterr().out
     assert told.count("17") == 4  # hops of the one clip that is left
     assert told.count("100.0 %") == 4
+    assert "background" not in told
+
+
+def test_the_program_tells_of_clips_with_a_background_too(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    street = tmp_path / "behind"
+    street.mkdir()
+    write_street(street)
+    monkeypatch.setattr(sys, "argv", [*arguments, "--background", str(street)])
+    ghosts.main()
+    told = [line for line in capsys.readouterr().out.splitlines() if "background" in line]
+    assert [("no" in line.split(), "yes" in line.split()) for line in told] == [
+        (True, False),
+        (False, True),
+    ]
+    assert all("17" in line for line in told)
