@@ -72,7 +72,7 @@ def test_what_is_no_run_or_of_another_net_or_there_already_is_named(
 ) -> None:
     with pytest.raises(TrainingError, match="nothing: holds no checkpoint"):
         average_runs((tmp_path / "nothing", runs[1]), (0.5, 0.5), out=tmp_path / "mean")
-    with pytest.raises(TrainingError, match=r"nothing: holds no recipe\.json"):
+    with pytest.raises(TrainingError, match="nothing: holds no training run"):
         average_runs((runs[0], tmp_path / "nothing"), (0.5, 0.5), out=tmp_path / "mean")
     with pytest.raises(TrainingError, match="second: holds a run"):
         average_runs(runs, (0.5, 0.5), out=runs[1])

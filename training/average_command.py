@@ -12,14 +12,16 @@ def register(app: typer.Typer) -> None:
 
 
 def average(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders of one recipe with stems.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders, or bundles, of one recipe with stems.")
+    ],
     *,
     share: Annotated[
-        list[float], typer.Option(help="How much of each run, in their order; together 1.")
+        list[float], typer.Option(help="How much of each, in their order; together 1.")
     ],
     run: Annotated[Path, typer.Option(help="The run folder to write.")],
 ) -> None:
-    """Average the weights of runs that began with each other's."""
+    """Average the weights of runs that began with each other's, or with a bundle's."""
     from instrd.training.averaging import average_runs  # noqa: PLC0415 - loads torch
 
     average_runs(runs, share, out=run)

@@ -6,22 +6,22 @@ generalization"; Wortsman et al. 2022, "Model soups").
 """
 
 import math
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from instrd.training.errors import TrainingError
-from instrd.training.fitted import CHECKPOINT, RECIPE, read_checkpoint
+from instrd.training.fitted import CHECKPOINT, claim, read_checkpoint, recipe_of
+from instrd.training.inherited import inherit
 
 _KEPT = ("student", "average")
+"""Of a bundle there is the latter only."""
 
 
 def average_runs(runs: Sequence[Path], shares: Sequence[float], *, out: Path) -> None:
-    """Write a run folder whose weights are those of `runs` in the given shares.
+    """Write a run folder whose weights are those of `runs`, or bundles, in the given shares.
 
     Its recipe is that of the last. It can be exported and begun with, but not gone on with: it
     has no optimisers. Raises `TrainingError`.
@@ -32,17 +32,18 @@ def average_runs(runs: Sequence[Path], shares: Sequence[float], *, out: Path) ->
     if not math.isclose(sum(shares), 1.0, abs_tol=1e-6) or min(shares) < 0.0:
         given = ", ".join(map(str, shares))
         raise TrainingError("--share", f"got {given}; allowed: shares from 0 on, together 1")
-    if not (runs[-1] / RECIPE).is_file():
-        raise TrainingError(runs[-1], f"holds no {RECIPE}")
+    recipe = recipe_of(runs[-1])
     if (out / CHECKPOINT).exists():
         raise TrainingError(out, "holds a run; give a folder that does not")
     read = [read_checkpoint(run) for run in runs]
-    mean: dict[str, Any] = {
-        kept: _mean([checkpoint[kept] for checkpoint in read], shares, runs) for kept in _KEPT
+    mean = {
+        kept: _mean([checkpoint[kept] for checkpoint in read], shares, runs)
+        for kept in _KEPT
+        if all(kept in checkpoint for checkpoint in read)
     }
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(runs[-1] / RECIPE, out / RECIPE)
-    torch.save({**mean, "step": read[-1]["step"]}, out / CHECKPOINT)
+    claim(out, recipe)
+    inherit(out, runs)
+    torch.save(mean, out / CHECKPOINT)
 
 
 def _mean(

@@ -20,6 +20,7 @@ from instrd.models.bundle import (
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, by_surer, calibrate
 from instrd.training.fitted import recipe_of, trained
+from instrd.training.inherited import inherited
 from instrd.training.music import read_index
 from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
@@ -57,6 +58,7 @@ def export(
         known = recipe_of(measured)
         calibrated = calibrate(trained(known, measured), known, bank, "held_out", music, served=net)
     credited = (*_credits(recipe, pools, bank), *(_teachers_credits(music) if music else ()))
+    credited = tuple(dict.fromkeys((*credited, *inherited(run))))
     manifest = _manifest(recipe, net, calibrated, credited)
     if figures is not None:
         held_out = read_bundle(figures).manifest.metrics["held_out"]

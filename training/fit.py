@@ -11,8 +11,17 @@ from torch.utils.data import DataLoader
 
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
-from instrd.training.fitted import CHECKPOINT, Learner, claim, learner_of, read_checkpoint
+from instrd.training.fitted import (
+    CHECKPOINT,
+    Learner,
+    claim,
+    is_of_same_net,
+    learner_of,
+    read_checkpoint,
+    recipe_of,
+)
 from instrd.training.guides import read_guides
+from instrd.training.inherited import inherit
 from instrd.training.learning import Losses, Nets, Optimisers, learn
 from instrd.training.material import Material, Steps
 from instrd.training.mixtures import Mixer
@@ -55,13 +64,14 @@ def fit(
 ) -> None:
     """Train to the recipe's last step (or `until`); goes on from the run's checkpoint.
 
-    A new run begins with the weights of the run `start`, if one is given. On a GPU if there is
-    one; `workers` processes mix what it learns from, the same however many they are. What the
-    nets of the runs `guides` judge on average is learned too. By a recipe of `tuning` it is the
-    teacher in a folder that learns, instead of a net of ours. Raises `TrainingError`, before
-    anything is written, of a folder with a run of another net.
+    A new run begins with the weights of `start`, a run or a bundle, if one is given. On a GPU if
+    there is one; `workers` processes mix what it learns from, the same however many they are.
+    What the nets of `guides`, runs or bundles, judge on average is learned too. By a recipe of
+    `tuning` it is the teacher in a folder that learns, instead of a net of ours. Raises
+    `TrainingError`, before anything is written, of a folder with a run of another net.
     """
     claim(run, recipe)
+    inherit(run, [start, *guides] if start else guides)
     log = Log(run / LOG)
     device = _ready(recipe)
     student = learner_of(recipe, teacher).train().to(device)
@@ -140,11 +150,12 @@ def _begin(student: Learner, recipe: Recipe, data: Material, start: Path | None)
         if isinstance(student, Student):
             _normalise(student.net, recipe, data)
         return
+    if not is_of_same_net(recipe_of(start), recipe):
+        reason = "is of another net; --start takes one as wide, with these labels and front-end"
+        raise TrainingError(start, reason)
     checkpoint = read_checkpoint(start)
-    try:
+    if "student" in checkpoint:  # a bundle has no head for the teacher's tags
         student.load_state_dict(checkpoint["student"])
-    except RuntimeError as error:
-        raise TrainingError(start, "is of another net; --start takes one as wide") from error
     student.net.load_state_dict(checkpoint["average"])
 
 

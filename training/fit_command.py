@@ -40,9 +40,7 @@ TeacherFolder = Annotated[
 ]
 Guides = Annotated[
     list[Path] | None,
-    typer.Option(
-        help="Learn what the net of this run, of --wide or --tune, judges; may be given again."
-    ),
+    typer.Option(help="Learn what the net of this run or bundle judges too; may be given again."),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")]
 
@@ -62,7 +60,7 @@ def fit(
     run: Run = None,
     music: Music = None,
     start: Annotated[
-        Path | None, typer.Option(help="Begin with the weights of this run, of stems.")
+        Path | None, typer.Option(help="Begin with the weights of this run or bundle, of stems.")
     ] = None,
     finish: Annotated[
         bool, typer.Option("--finish", help="Learn from all stems, as the recipe's [finish] says.")

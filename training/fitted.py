@@ -1,11 +1,18 @@
-"""What a run of `fit` leaves: its recipe, its checkpoint and, of that, the averaged net."""
+"""What a run of `fit` leaves: its recipe, its checkpoint and, of that, the averaged net.
+
+Of a bundle the same can be read, but for what only learning needs: so what is served can be gone
+on with, or guide, when its run folder is no more.
+"""
 
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import safetensors.torch
 import torch
+from torch import Tensor
 
+from instrd.models.bundle import MANIFEST, read_bundle
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
 from instrd.training.recipe import Recipe
@@ -33,8 +40,15 @@ def learner_of(recipe: Recipe, teacher: Path | None = None) -> Learner:
     return TunedTeacher(recipe.front_end, len(recipe.labels), known)
 
 
+def is_bundle(folder: Path) -> bool:
+    """Tell a bundle from a run folder."""
+    return (folder / MANIFEST).is_file()
+
+
 def recipe_of(run: Path) -> Recipe:
-    """Return the recipe that a run was fitted by; raises `TrainingError`."""
+    """Return the recipe that a run, or a bundle's net, was fitted by; raises `TrainingError`."""
+    if is_bundle(run):
+        return _recipe_of_bundle(run)
     try:
         return msgspec.json.decode((run / RECIPE).read_bytes(), type=Recipe)
     except OSError as error:
@@ -43,12 +57,21 @@ def recipe_of(run: Path) -> Recipe:
         raise TrainingError(run / RECIPE, str(error)) from error
 
 
+def _recipe_of_bundle(folder: Path) -> Recipe:
+    try:
+        return msgspec.convert(read_bundle(folder).manifest.recipe, Recipe)
+    except msgspec.ValidationError as error:
+        raise TrainingError(folder, f"is no bundle of a net of stems: {error}") from error
+
+
 def claim(run: Path, recipe: Recipe) -> None:
     """Write the recipe of a run that begins or goes on; raises `TrainingError`.
 
     What a folder holds already must be of the same net, whatever else has changed since.
     """
-    if (run / CHECKPOINT).is_file() and _net_of(recipe_of(run)) != _net_of(recipe):
+    if is_bundle(run):
+        raise TrainingError(run, "is a bundle; begin a run elsewhere with it (--start)")
+    if (run / CHECKPOINT).is_file() and not is_of_same_net(recipe_of(run), recipe):
         raise TrainingError(
             run, "holds a run of another net (--wide, --tune, labels or front-end differ)"
         )
@@ -56,12 +79,22 @@ def claim(run: Path, recipe: Recipe) -> None:
     (run / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1))
 
 
+def is_of_same_net(one: Recipe, other: Recipe) -> bool:
+    """Say whether the weights of a recipe's net mean the same in that of the other."""
+    return _net_of(one) == _net_of(other)
+
+
 def _net_of(recipe: Recipe) -> tuple[Any, ...]:
     return recipe.labels, recipe.front_end, recipe.wide, recipe.tuned
 
 
 def read_checkpoint(run: Path) -> dict[str, Any]:
-    """Return a run's checkpoint with its tensors on the CPU; raises `TrainingError`."""
+    """Return a run's checkpoint with its tensors on the CPU; raises `TrainingError`.
+
+    Of a bundle it is the `average`, the net's weights, alone.
+    """
+    if is_bundle(run):
+        return {"average": _weights_of_bundle(run)}
     try:
         checkpoint: dict[str, Any] = torch.load(
             run / CHECKPOINT, map_location="cpu", weights_only=True
@@ -69,6 +102,13 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise TrainingError(run, f"holds no {CHECKPOINT}") from error
     return checkpoint
+
+
+def _weights_of_bundle(folder: Path) -> dict[str, Tensor]:
+    kept = safetensors.torch.load_file(read_bundle(folder).weights)
+    return {
+        name: value.float() if value.is_floating_point() else value for name, value in kept.items()
+    }
 
 
 def trained(recipe: Recipe, run: Path) -> CausalNet:
