@@ -13,6 +13,7 @@ from instrd.models.frontend import frames_of
 from instrd.training import teaching
 from instrd.training.cli import main
 from instrd.training.errors import TrainingError
+from instrd.training.listening import Recording, find_recordings, in_rows, listen
 from instrd.training.music import (
     FRONT_END,
     INDEX,
@@ -61,7 +62,7 @@ def teach(
 
 def hear(teacher: Path, out: Path, path: Path, most_s: float = 720.0) -> teaching.Outcome:
     """Hear one file in this process."""
-    recording = teaching.Recording((path,), path.parent.name, f"{path.parent.name}/{path.name}.npz")
+    recording = Recording((path,), path.parent.name, f"{path.parent.name}/{path.name}.npz")
     return teaching._hear(recording, teacher=teacher, out=out, most_s=most_s)
 
 
@@ -106,7 +107,7 @@ def test_short_files_of_a_folder_are_heard_in_rows(teacher: Path, tmp_path: Path
 def test_a_row_lasts_half_a_minute(tmp_path: Path) -> None:
     for number in range(22):
         write(tmp_path / f"{number:02}.wav", hiss(1, 3.0))
-    rows = list(teaching.in_rows(sorted(tmp_path.iterdir())))
+    rows = list(in_rows(sorted(tmp_path.iterdir())))
     assert [len(row) for row in rows] == [10, 10, 2]
 
 
@@ -140,7 +141,7 @@ def test_window_and_frames_hold_the_same_moment(
 def test_frames_and_logits_are_those_of_the_whole_sound(teacher: Path, tmp_path: Path) -> None:
     sound = np.repeat(hiss(5, 7.0), RATE_HZ // 8000)
     write(tmp_path / "songs" / "a.wav", sound, RATE_HZ)
-    heard, _ = teaching._listen(tmp_path / "songs" / "a.wav", 60.0)
+    heard, _ = listen(tmp_path / "songs" / "a.wav", 60.0)
     music = read(tmp_path, hear(teacher, tmp_path, tmp_path / "songs" / "a.wav"))
     expected = frames_of(FRONT_END, resample(heard, RATE_HZ, FRONT_END.rate_hz))
     np.testing.assert_allclose(music.frames, expected, atol=0.05)
@@ -191,7 +192,7 @@ def test_two_origins_of_one_name_are_refused(tmp_path: Path) -> None:
     for parent in ("one", "two"):
         write(tmp_path / parent / "songs" / "a.wav", hiss(9, 5.0))
     with pytest.raises(TrainingError, match="got it twice"):
-        teaching.find_recordings([tmp_path / "one" / "songs", tmp_path / "two" / "songs"])
+        find_recordings([tmp_path / "one" / "songs", tmp_path / "two" / "songs"])
 
 
 def test_of_a_pool_only_known_sources_are_heard_and_said_to_be_labelled(
@@ -208,14 +209,14 @@ def test_of_a_pool_only_known_sources_are_heard_and_said_to_be_labelled(
     assert [entry.file for entry in taught.entries] == ["pool/known.wav.npz"]
     assert [music.labelled for music in read_music(tmp_path / "bank")] == [True]
     with pytest.raises(TrainingError, match="is a pool; needs a recipe"):
-        teaching.find_recordings([pool])
+        find_recordings([pool])
 
 
 def test_folders_without_sound_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="holds no audio file"):
-        teaching.find_recordings([tmp_path])
+        find_recordings([tmp_path])
     with pytest.raises(TrainingError, match="is no folder"):
-        teaching.find_recordings([tmp_path / "none"])
+        find_recordings([tmp_path / "none"])
 
 
 def test_a_folder_that_is_no_bank_says_what_to_run(tmp_path: Path) -> None:

@@ -14,10 +14,9 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from instrd.models.audiofile import AudioFile
 from instrd.models.errors import AudioFileError
 from instrd.models.frontend import frames_of
-from instrd.training.errors import TrainingError
+from instrd.training.listening import Recording, find_recordings, listen, row_of
 from instrd.training.music import (
     FRONT_END,
     INDEX,
@@ -28,28 +27,14 @@ from instrd.training.music import (
     read_recording,
     window_count,
 )
-from instrd.training.pool import MANIFEST, divide, read_pools, resample
 from instrd.training.recipe import Split
 from instrd.training.teacher import RATE_HZ, Teacher
 
 Floats = NDArray[np.float32]
 
-SUFFIXES = frozenset({".ogg", ".mp3", ".flac", ".wav", ".opus"})
 _BATCH = 16
-_ROW_S = 30.0
-_WINDOW_S = WINDOW_FRAMES * FRONT_END.hop / FRONT_END.rate_hz
 _SAMPLES_OF_A_FRAME = FRONT_END.hop * RATE_HZ // FRONT_END.rate_hz
 """At the teacher's rate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What to hear and its place in the bank: a file, or short ones of one folder in a row."""
-
-    paths: tuple[Path, ...]
-    origin: str
-    file: str
-    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,72 +92,6 @@ def teach(
     return Taught(entries, short, broken)
 
 
-def find_recordings(folders: Sequence[Path], split: Split | None = None) -> list[Recording]:
-    """Return all audio files below the folders, in order; raises `TrainingError`.
-
-    What is shorter than a window is heard in rows; of a pool it is left out.
-    """
-    origins: dict[str, Path] = {}
-    found = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise TrainingError(folder, "is no folder")
-        origin = folder.resolve().name
-        if origin in origins:
-            raise TrainingError(folder, f"has the name of {origins[origin]}; got it twice")
-        origins[origin] = folder
-        labelled = (folder / MANIFEST).is_file()
-        rows = _pool_rows(folder, split) if labelled else in_rows(_files_below(folder))
-        for paths in rows:
-            file = f"{origin}/{paths[0].relative_to(folder).as_posix()}.npz"
-            found.append(Recording(paths, origin, file, labelled))
-    if not found:
-        raise TrainingError(folders[0], f"holds no audio file ({', '.join(sorted(SUFFIXES))})")
-    return found
-
-
-def _files_below(folder: Path) -> list[Path]:
-    below = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(path for path in below if path.is_file())
-
-
-def in_rows(paths: Iterable[Path]) -> Iterator[tuple[Path, ...]]:
-    """Yield files one by one, but those shorter than a window in rows of half a minute.
-
-    A row is of one folder. What cannot be read stands alone, to be told when it is heard.
-    """
-    row: list[Path] = []
-    lasts_s = 0.0
-    for path in paths:
-        if row and (lasts_s >= _ROW_S or row[0].parent != path.parent):
-            yield tuple(row)
-            row, lasts_s = [], 0.0
-        own_s = _seconds(path)
-        if own_s is None or own_s >= _WINDOW_S:
-            yield (path,)
-        else:
-            row.append(path)
-            lasts_s += own_s
-    if row:
-        yield tuple(row)
-
-
-def _seconds(path: Path) -> float | None:
-    """Return how long a file lasts, at most a window."""
-    try:
-        sound, rate_hz = _listen(path, _WINDOW_S)
-    except AudioFileError:
-        return None
-    return len(sound) / rate_hz
-
-
-def _pool_rows(folder: Path, split: Split | None) -> list[tuple[Path, ...]]:
-    if split is None:
-        raise TrainingError(folder, "is a pool; needs a recipe that says what of it is held out")
-    known, _ = divide(read_pools([folder]), split)
-    return sorted((Path(clip.path),) for clip in known)
-
-
 def _by_several(
     hear: Callable[[Recording], Outcome], recordings: Sequence[Recording], processes: int
 ) -> Iterator[Outcome]:
@@ -194,13 +113,13 @@ def _hear(recording: Recording, *, teacher: Path, out: Path, most_s: float) -> O
     heard = []
     for path in recording.paths:
         try:
-            heard.append(_listen(path, most_s))
+            heard.append(listen(path, most_s))
         except AudioFileError as error:
             return Broken(path, error.reason)
-    frames = frames_of(FRONT_END, _row(heard, FRONT_END.rate_hz))
+    frames = frames_of(FRONT_END, row_of(heard, FRONT_END.rate_hz))
     if len(frames) < WINDOW_FRAMES:
         return Short(len(recording.paths))
-    sound = _row(heard, RATE_HZ)
+    sound = row_of(heard, RATE_HZ)
     logits = _opinion(_teacher_of(teacher), sound, window_count(len(frames)))
     _write(file, frames=frames.astype(np.float16), logits=logits)
     return _entry(recording, len(frames), len(logits))
@@ -208,23 +127,6 @@ def _hear(recording: Recording, *, teacher: Path, out: Path, most_s: float) -> O
 
 def _entry(recording: Recording, frames: int, windows: int) -> Entry:
     return Entry(recording.file, recording.origin, frames, windows, recording.labelled)
-
-
-def _listen(path: Path, most_s: float) -> tuple[Floats, int]:
-    """Return the first `most_s` of a file as mono (n,), and its rate in Hz."""
-    blocks, count = [], 0
-    with AudioFile(path) as file:
-        for block in file.blocks(file.rate_hz):
-            blocks.append(block)
-            count += len(block)
-            if count >= most_s * file.rate_hz:
-                break
-        return np.concatenate(blocks)[: round(most_s * file.rate_hz)], file.rate_hz
-
-
-def _row(heard: Iterable[tuple[Floats, int]], rate_hz: int) -> Floats:
-    """Return sounds, given with their rates, one after the other at one rate."""
-    return np.concatenate([resample(sound, own_hz, rate_hz) for sound, own_hz in heard])
 
 
 def _opinion(teacher: Teacher, sound: Floats, count: int) -> NDArray[np.float16]:
