@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from peers import YAMNET_HOP, YAMNET_WINDOW, YamNet
+from peers import YamNetPeer
 
 from instrd.models.bundle import Bundle
 from instrd.models.classifier import CausalClassifier
@@ -17,6 +17,7 @@ from instrd.models.frontend import FrameStream
 from instrd.models.net import OnnxNet
 from instrd.training.teacher import RATE_HZ as TEACHER_RATE_HZ
 from instrd.training.teacher import Teacher
+from instrd.training.yamnet import HOP, RATE_HZ, WINDOW, YamNet
 
 FRAMES_A_CALL = 5
 TEACHER_EVERY_S = 0.5
@@ -74,15 +75,15 @@ def bundle_call(bundle: Bundle, streams: int) -> Call:
 
 def yamnet_calls(yamnet: YamNet) -> list[Call]:
     """Return its one call twice: at the hop of its authors, and at instrd's."""
-    window = np.random.default_rng(0).normal(0.0, 0.1, YAMNET_WINDOW).astype(np.float32)
-    hop_s = YAMNET_HOP / yamnet.rate_hz
+    window = np.random.default_rng(0).normal(0.0, 0.1, WINDOW).astype(np.float32)
+    hop_s = HOP / RATE_HZ
 
     def run() -> object:
         return yamnet.judge(window)
 
     return [
-        Call(yamnet.name, f"0.975 s, one every {hop_s:g} s (its own hop)", hop_s, run),
-        Call(yamnet.name, "0.975 s, one every 0.1 s (as often as instrd)", 0.1, run),
+        Call(YamNetPeer.name, f"0.975 s, one every {hop_s:g} s (its own hop)", hop_s, run),
+        Call(YamNetPeer.name, "0.975 s, one every 0.1 s (as often as instrd)", 0.1, run),
     ]
 
 

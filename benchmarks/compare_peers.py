@@ -1,7 +1,7 @@
 """How well instrd, YAMNet and the teacher mn04 name the same sounds, and what each costs.
 
     python benchmarks/compare_peers.py --data POOL [--bundle models/bundles/base]
-        [--yamnet yamnet.tflite --yamnet-classes yamnet_class_map.csv] [--teacher FOLDER]
+        [--yamnet FOLDER] [--teacher FOLDER]
         [--json FILE] [--rooms] [--all]
 
 The material is what the bundle's recipe holds out of the pool, and none of it background. Cut
@@ -25,7 +25,7 @@ import torch
 from call_cost import Cost, costs
 from mixes import Hear, Piece, as_recorded, draw_mixes
 from numpy.typing import NDArray
-from peers import BundlePeer, Peer, TeacherPeer, YamNet, open_bundle, open_yamnet
+from peers import BundlePeer, Peer, TeacherPeer, YamNetPeer, open_bundle
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -35,6 +35,7 @@ from instrd.training.evaluation import FOUR
 from instrd.training.pool import Clip, divide, read_pool
 from instrd.training.recipe import Split
 from instrd.training.teacher import Teacher
+from instrd.training.yamnet import open_yamnet
 
 Floats = NDArray[np.float32]
 
@@ -197,24 +198,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the pool")
     parser.add_argument("--bundle", type=Path, default=Path("models/bundles/base"))
-    parser.add_argument("--yamnet", type=Path, help="YAMNet as TFLite")
-    parser.add_argument("--yamnet-classes", type=Path, help="its class map, with --yamnet")
-    parser.add_argument("--teacher", type=Path, help="a folder as of instrd-train teach")
+    parser.add_argument("--yamnet", type=Path, help="a folder as of instrd-train teach")
+    parser.add_argument("--teacher", type=Path, help="another, as of instrd-train teach")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rooms", action="store_true", help="have each clip sound in a room")
     parser.add_argument("--all", action="store_true", help="hear what is not held out too")
     chosen = parser.parse_args()
-    if (chosen.yamnet is None) != (chosen.yamnet_classes is None):
-        parser.error("--yamnet and --yamnet-classes go together")
     torch.set_num_threads(1)
     bundle, labels = open_bundle(chosen.bundle)
     four = [label for label in FOUR if label in labels]
     teacher = Teacher(chosen.teacher) if chosen.teacher else None
-    yamnet: YamNet | None = None
-    if chosen.yamnet:
-        yamnet = open_yamnet(chosen.yamnet, chosen.yamnet_classes, labels)
+    yamnet = open_yamnet(chosen.yamnet) if chosen.yamnet else None
     peers: list[Peer] = [BundlePeer(bundle, labels)]
-    peers += [yamnet] if yamnet else []
+    peers += [YamNetPeer(yamnet, labels)] if yamnet else []
     peers += [TeacherPeer(teacher, labels)] if teacher else []
 
     train, held_out = divide(

@@ -3,7 +3,7 @@
     python benchmarks/live_cost.py [--seconds 30] [--rounds 2] [--yamnet yamnet.tflite]
                                    [--model base cnn ...]
 
-YAMNet is served by LiteRT (pip install ai-edge-litert) in the plainest live loop: every 100 ms
+YAMNet is served by LiteRT (pip install '.[yamnet]') in the plainest live loop: every 100 ms
 it judges its newest 0.975 s and publishes JSON by ZeroMQ, as instrd does. Both get the bundled
 recording at the real pace. Latency is from the moment the last sample of a hop is due to the
 moment instrd has judged it, or YAMNet's loop has handed its message to ZeroMQ.

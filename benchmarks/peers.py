@@ -4,8 +4,7 @@ YAMNet and the teacher know AudioSet's tags and no label of ours: they are asked
 label being as likely as the likeliest of its tags.
 """
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +15,12 @@ from instrd.models.bundle import Bundle, read_bundle
 from instrd.models.classifier import Calibration
 from instrd.models.frontend import frames_of
 from instrd.models.net import OnnxNet
+from instrd.training import yamnet
 from instrd.training.errors import TrainingError
 from instrd.training.evaluation import mean_probabilities
 from instrd.training.opinions import TAGS
 from instrd.training.teacher import RATE_HZ, Teacher
+from instrd.training.yamnet import YamNet
 
 Floats = NDArray[np.float32]
 
@@ -36,8 +37,6 @@ TAGS_OF_LABEL: Mapping[str, tuple[str, ...]] = {
 """Tags that YAMNet and the teacher share. A tag above several labels (as "Bowed string
 instrument") is in no group; one above a single label of the twelve (as "Brass instrument") is."""
 
-YAMNET_WINDOW, YAMNET_HOP = 15_600, 7_680
-"""Samples at 16 kHz: what its net takes, and the hop of its authors."""
 TEACHER_WINDOW = 10 * RATE_HZ
 """It learned from clips of 10 s; of a shorter piece it hears no more than there is."""
 _TEACHER_LEAST = RATE_HZ
@@ -54,22 +53,19 @@ class Peer(Protocol):
         """Map pieces of sound (n, samples) at `rate_hz` to scores (n, labels)."""
 
 
-class YamNet:
+class YamNetPeer:
     """YAMNet: the mean over the windows that cover a piece, its last one ending with it."""
 
     name = "YAMNet"
-    rate_hz = 16_000
+    rate_hz = yamnet.RATE_HZ
 
-    def __init__(
-        self, judge: Callable[[Floats], Floats], tags: Sequence[str], labels: Sequence[str]
-    ) -> None:
-        self.judge = judge
-        """Maps a window (15600,) to its tags' probabilities."""
-        self._columns = columns_of(labels, tags)
+    def __init__(self, net: YamNet, labels: Sequence[str]) -> None:
+        self._net = net
+        self._columns = columns_of(labels, net.tags)
 
     def scores(self, pieces: Floats) -> Floats:
-        cut = windows(pieces, YAMNET_WINDOW, YAMNET_HOP)
-        tags = np.array([[self.judge(window) for window in piece] for piece in cut])
+        cut = windows(pieces, yamnet.WINDOW, yamnet.HOP)
+        tags = np.array([[self._net.judge(window) for window in piece] for piece in cut])
         return likeliest(tags.mean(axis=1), self._columns)
 
 
@@ -121,25 +117,6 @@ def open_bundle(folder: Path) -> tuple[Bundle, list[str]]:
         known = ", ".join(TAGS_OF_LABEL)
         raise TrainingError(folder, f"got kind {manifest.kind}, allowed causal; labels {known}")
     return bundle, labels
-
-
-def open_yamnet(model: Path, classes: Path, labels: Sequence[str]) -> YamNet:
-    """Return YAMNet served by LiteRT on one thread."""
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - not needed for the rest
-
-    net = Interpreter(str(model), num_threads=1)
-    net.allocate_tensors()
-    (feed,), (told, *_) = net.get_input_details(), net.get_output_details()
-
-    def judge(window: Floats) -> Floats:
-        net.set_tensor(feed["index"], window.reshape(feed["shape"]).astype(np.float32))
-        net.invoke()
-        probabilities: Floats = net.get_tensor(told["index"])[0]
-        return probabilities
-
-    with classes.open(newline="", encoding="utf-8") as lines:
-        tags = [row["display_name"] for row in csv.DictReader(lines)]
-    return YamNet(judge, tags, labels)
 
 
 def columns_of(labels: Sequence[str], tags: Sequence[str]) -> list[list[int]]:

@@ -23,6 +23,7 @@ from instrd.training.errors import TrainingError
 from instrd.training.pool import read_pool
 from instrd.training.teacher import NAMES
 from instrd.training.teacher_net import TAGS
+from instrd.training.yamnet import WINDOW, YamNet
 
 Floats = NDArray[np.float32]
 
@@ -130,7 +131,7 @@ def test_windows_cover_a_piece_and_the_last_ends_with_it() -> None:
 
 
 def test_a_label_is_as_likely_as_the_likeliest_of_its_tags_on_average() -> None:
-    tags = sorted({tag for label in LABELS for tag in peers.TAGS_OF_LABEL[label]})
+    tags = sorted({tag for group in peers.TAGS_OF_LABEL.values() for tag in group})
     heard = []
 
     def judge(window: Floats) -> Floats:
@@ -138,11 +139,11 @@ def test_a_label_is_as_likely_as_the_likeliest_of_its_tags_on_average() -> None:
         told = dict.fromkeys(tags, 0.0) | {"Electric piano": float(window[0]), "Flute": 0.3}
         return np.array([told[tag] for tag in tags], np.float32)
 
-    yamnet = peers.YamNet(judge, tags, LABELS)
+    heard_by = peers.YamNetPeer(YamNet(judge, tags), LABELS)
     second = np.zeros((1, RATE_HZ), np.float32)
     second[0, 0] = 1.0  # heard by the first of two windows
-    np.testing.assert_allclose(yamnet.scores(second), [[0.5, 0.3]])
-    assert [len(window) for window in heard] == [peers.YAMNET_WINDOW] * 2
+    np.testing.assert_allclose(heard_by.scores(second), [[0.5, 0.3]])
+    assert [len(window) for window in heard] == [WINDOW] * 2
 
 
 def test_tags_that_a_peer_lacks_are_named() -> None:

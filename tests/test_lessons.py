@@ -65,7 +65,7 @@ def test_a_lesson_has_the_frames_of_its_window_and_the_teachers_probabilities(
 ) -> None:
     recipe = small_recipe()
     lessons = lessons_of(recipe, small_music(tmp_path / "music", loudest="Flute"))
-    frames, tags, targets, weights = lessons.batch(3, count=4)
+    frames, tags, targets, weights, _ = lessons.batch(3, count=4)
     assert frames.shape == (4, recipe.mixing.segment_frames, recipe.front_end.width)
     assert frames.min() >= -100.0
     assert tags[:, AUDIOSET.index("Flute")] == pytest.approx(0.982, abs=1e-3)
@@ -75,7 +75,7 @@ def test_a_lesson_has_the_frames_of_its_window_and_the_teachers_probabilities(
 
 def test_of_a_labelled_recording_the_teacher_tells_its_tags_alone(tmp_path: Path) -> None:
     music = small_music(tmp_path / "music", loudest="Flute", labelled=True)
-    _, tags, _, weights = lessons_of(small_recipe(), music).batch(3, count=4)
+    _, tags, _, weights, _ = lessons_of(small_recipe(), music).batch(3, count=4)
     assert tags[:, AUDIOSET.index("Flute")] == pytest.approx(0.982, abs=1e-3)
     assert not weights.any()
 

@@ -63,7 +63,7 @@ def teach(
 def hear(teacher: Path, out: Path, path: Path, most_s: float = 720.0) -> teaching.Outcome:
     """Hear one file in this process."""
     recording = Recording((path,), path.parent.name, f"{path.parent.name}/{path.name}.npz")
-    return teaching._hear(recording, teacher=teacher, out=out, most_s=most_s)
+    return teaching._hear(recording, teacher=teacher, yamnet=None, out=out, most_s=most_s)
 
 
 def read(out: Path, outcome: teaching.Outcome) -> Music:

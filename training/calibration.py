@@ -149,20 +149,22 @@ def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> _Judged:
 def _unmusical(net: CausalNet, recipe: Recipe, music: Path) -> Doubles:
     """Return the logits of all frames of windows without music, (n, labels)."""
     lessons = Lessons(recipe, read_excerpts(music, recipe.mixing.segment_frames))
-    heard: list[Doubles] = []
+    judged: list[Doubles] = []
     windows = 0
     for step in range(_LESSONS):
-        frames, _, targets, weights = lessons.batch(step, count=_SEGMENTS)
+        heard = lessons.batch(step, count=_SEGMENTS)
         background = [label in recipe.background for label in recipe.labels]
-        none = (weights.sum(axis=1) > 1.0) & (targets == np.array(background)).all(axis=1)
+        only = (heard.targets == np.array(background)).all(axis=1)
+        none = only & (heard.weights.sum(axis=1) > 1.0)
         if none.any():
+            frames = torch.from_numpy(heard.frames[none])
             with torch.inference_mode():
-                logits, _ = net(torch.from_numpy(frames[none]), net.initial_state(int(none.sum())))
-            heard.append(logits.flatten(0, 1).double().numpy())
+                logits, _ = net(frames, net.initial_state(len(frames)))
+            judged.append(logits.flatten(0, 1).double().numpy())
         windows += int(none.sum())
         if windows >= _WINDOWS:
             break
-    return np.concatenate(heard) if heard else np.empty((0, len(recipe.labels)))
+    return np.concatenate(judged) if judged else np.empty((0, len(recipe.labels)))
 
 
 def _rounded(values: Sequence[float] | Doubles) -> tuple[float, ...]:

@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instrd.training.errors import TrainingError
-from instrd.training.music import STEP_FRAMES, WINDOW_FRAMES, Music, read_music, read_tags
+from instrd.training.music import (
+    FRONT_END,
+    STEP_FRAMES,
+    WINDOW_FRAMES,
+    Music,
+    read_music,
+    read_second_labels,
+    read_tags,
+)
+from instrd.training.yamnet import every_frame
 
 Floats = NDArray[np.float32]
 
@@ -24,17 +33,27 @@ class Excerpt(NamedTuple):
     """(tags,): the teacher's probabilities."""
     labelled: bool
     """Whether somebody knows better than the teacher what it is."""
+    second: Floats
+    """(T, labels of the second teacher): its log-odds; NaN where it is not asked."""
 
 
 class Excerpts:
     """Draws excerpts of `frames` frames, of long recordings more, by the square root."""
 
-    def __init__(self, recordings: Sequence[Music], tags: tuple[str, ...], frames: int) -> None:
+    def __init__(
+        self,
+        recordings: Sequence[Music],
+        tags: tuple[str, ...],
+        frames: int,
+        second: tuple[str, ...] = (),
+    ) -> None:
         if frames > WINDOW_FRAMES:
             reason = f"got {frames}, allowed {WINDOW_FRAMES}: what a teacher hears at once"
             raise TrainingError("segment_frames", reason)
         self.tags = tags
         """The names of the teacher's tags."""
+        self.second = second
+        """The labels of which a second teacher was asked."""
         self._recordings = [one for one in recordings if len(one.logits)]
         self._frames = frames
         lengths = np.sqrt([len(one.logits) for one in self._recordings])
@@ -43,7 +62,7 @@ class Excerpts:
     def unlabelled(self) -> "Excerpts | None":
         """Return those of recordings that only the teacher knows; None if there are none."""
         unknown = [one for one in self._recordings if not one.labelled]
-        return Excerpts(unknown, self.tags, self._frames) if unknown else None
+        return Excerpts(unknown, self.tags, self._frames, self.second) if unknown else None
 
     def draw(self, rng: np.random.Generator) -> Excerpt:
         """Return an excerpt in which something sounds."""
@@ -55,9 +74,17 @@ class Excerpts:
             if float(frames.max()) > _LEAST_DB:
                 break
         tags = 1.0 / (1.0 + np.exp(-recording.logits[place].astype(np.float32)))
-        return Excerpt(frames, tags, recording.labelled)
+        return Excerpt(
+            frames, tags, recording.labelled, self._second(recording, start, len(frames))
+        )
+
+    def _second(self, recording: Music, start: int, count: int) -> Floats:
+        """Return what a second teacher says of frames, of what nobody knows better."""
+        if recording.second is None or recording.labelled:
+            return np.full((count, len(self.second)), np.nan, np.float32)
+        return every_frame(recording.second, start, count, hop=FRONT_END.hop)
 
 
 def read_excerpts(music: Path, frames: int) -> Excerpts:
     """Return the excerpts of a bank; raises `TrainingError`."""
-    return Excerpts(read_music(music), read_tags(music), frames)
+    return Excerpts(read_music(music), read_tags(music), frames, read_second_labels(music))

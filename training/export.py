@@ -21,7 +21,7 @@ from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, by_surer, calibrate
 from instrd.training.fitted import recipe_of, trained
 from instrd.training.inherited import inherited
-from instrd.training.music import read_index
+from instrd.training.music import read_index, read_second_labels
 from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
 from instrd.training.pool import credits_of, divide, read_pools
@@ -30,6 +30,7 @@ from instrd.training.stems import SINSY, read_tracks
 from instrd.training.trained_singing import CREDIT
 
 TEACHER = Credit("EfficientAT mn04", "MIT", "Schmid et al. 2023; its opinions, not its weights")
+YAMNET = Credit("YAMNet", "Apache-2.0", "Plakal and Ellis, Google; its opinions, not its weights")
 _HEARD_BY_TEACHER = ("as its package says", "recordings that the teacher gave its opinion of")
 
 
@@ -75,9 +76,10 @@ def _credits(recipe: Recipe, pools: Sequence[Path], bank: Path) -> tuple[Credit,
 
 
 def _teachers_credits(music: Path) -> tuple[Credit, ...]:
-    """Credit the teacher and each folder of recordings that it gave its opinion of."""
+    """Credit the teachers and each folder of recordings that they gave their opinion of."""
     origins = sorted({entry.origin for entry in read_index(music) if not entry.labelled})
-    return (TEACHER, *(Credit(origin, *_HEARD_BY_TEACHER) for origin in origins))
+    teachers = (TEACHER, YAMNET) if read_second_labels(music) else (TEACHER,)
+    return (*teachers, *(Credit(origin, *_HEARD_BY_TEACHER) for origin in origins))
 
 
 def _manifest(

@@ -64,10 +64,9 @@ def fit(
 ) -> None:
     """Train to the recipe's last step (or `until`); goes on from the run's checkpoint.
 
-    A new run begins with the weights of `start`, a run or a bundle, if one is given. On a GPU if
-    there is one; `workers` processes mix what it learns from, the same however many they are.
-    What the nets of `guides`, runs or bundles, judge on average is learned too. By a recipe of
-    `tuning` it is the teacher in a folder that learns, instead of a net of ours. Raises
+    A new run begins with the weights of `start`, and learns what `guides` judge on average; these
+    are runs or bundles. It computes on a GPU if there is one; `workers` processes mix, the same
+    however many. By a recipe of `tuning` the teacher in a folder learns instead. Raises
     `TrainingError`, before anything is written, of a folder with a run of another net.
     """
     claim(run, recipe)

@@ -14,7 +14,7 @@ from torch.nn.functional import avg_pool1d, pad
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
 from instrd.training.fitted import recipe_of, trained, tuned
-from instrd.training.recipe import Recipe
+from instrd.training.recipe import Recipe, YamNetShare
 from instrd.training.tuned_teacher import TunedTeacher
 
 Judge = Callable[[Tensor], Tensor]
@@ -43,6 +43,17 @@ def ahead(probabilities: Tensor, frames: int) -> Tensor:
     """
     followed = pad(probabilities.transpose(1, 2), (0, frames - 1), mode="replicate")
     return avg_pool1d(followed, frames, stride=1).transpose(1, 2)
+
+
+def joined(probabilities: Tensor, log_odds: Tensor, yamnet: YamNetShare) -> Tensor:
+    """Return the mean of what guides and a second teacher say, in log-odds, as probabilities.
+
+    All are (B, T, labels); where the second says nothing, NaN, the guides decide alone. Of an
+    instrument that plays YAMNet is far less sure than ours are, so that its log-odds are raised.
+    """
+    ours = torch.logit(probabilities, eps=1e-6)
+    both = torch.lerp(ours, log_odds + yamnet.raised, yamnet.share)
+    return torch.sigmoid(torch.where(log_odds.isnan(), ours, both))
 
 
 def _logits_of(run: Path, recipe: Recipe, device: torch.device) -> Judge:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from instrd.training.fitted import Learner
-from instrd.training.guides import Judge, ahead
+from instrd.training.guides import Judge, ahead, joined
 from instrd.training.material import Step
 from instrd.training.recipe import Recipe
 from instrd.training.student import guided_loss, known_loss, taught_loss
@@ -42,11 +42,13 @@ def learn(nets: Nets, optimisers: Optimisers, step: Step, recipe: Recipe) -> Los
     losses = [total]
     if nets.guide is not None and recipe.guide is not None:
         known, unknown = nets.guide(frames).split([count, len(frames) - count])
-        guiding = torch.cat([known, ahead(unknown, recipe.guide.ahead_frames)])
-        losses.append(guided_loss(logits.float(), guiding))
+        later = ahead(unknown, recipe.guide.ahead_frames)
+        if lessons and recipe.guide.yamnet:
+            later = joined(later, lessons[-1], recipe.guide.yamnet)
+        losses.append(guided_loss(logits.float(), torch.cat([known, later])))
         total = total + recipe.guide.weight * losses[-1]
     if lessons:
-        _, said, wanted, sure = lessons
+        _, said, wanted, sure, _ = lessons
         tags_loss = binary_cross_entropy_with_logits(tags[count:].float(), said)
         label_loss = taught_loss(logits[count:].float(), wanted, sure)
         total = total + recipe.fit.tags_weight * tags_loss + recipe.fit.lessons_weight * label_loss

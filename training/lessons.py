@@ -29,6 +29,8 @@ class Taught(NamedTuple):
     """(labels,): 1 where a label sounds at all, else 0."""
     weights: Floats
     """(labels,): 0 to 1, how sure the teacher is of that."""
+    second: Floats
+    """(T, labels): the log-odds that a second teacher gives them; NaN where it gives none."""
 
 
 class Lessons:
@@ -38,6 +40,10 @@ class Lessons:
         self._seed = recipe.seed
         self._excerpts = excerpts
         self._opinions = Opinions(excerpts.tags, recipe.labels)
+        asked = [label for label in excerpts.second if label in recipe.labels]
+        self._from = [excerpts.second.index(label) for label in asked]
+        self._to = [recipe.labels.index(label) for label in asked]
+        self._labels = len(recipe.labels)
         self._centres_hz = band_centres_hz(recipe.front_end)
         self._hop_s = recipe.front_end.hop / recipe.front_end.rate_hz
 
@@ -49,11 +55,13 @@ class Lessons:
 
     def window(self, rng: np.random.Generator) -> Taught:
         """Return one window, heard in some other way than the teacher heard it."""
-        heard, tags, labelled = self._excerpts.draw(rng)
+        heard, tags, labelled, said = self._excerpts.draw(rng)
         targets, weights = self._opinions.of(tags)
         if labelled:  # the mixtures tell that of it, and without doubt
             weights = np.zeros_like(weights)
-        return Taught(self._elsewhere(heard, rng), tags, targets, weights)
+        second = np.full((len(heard), self._labels), np.nan, np.float32)
+        second[:, self._to] = said[:, self._from]
+        return Taught(self._elsewhere(heard, rng), tags, targets, weights, second)
 
     def _elsewhere(self, heard: Floats, rng: np.random.Generator) -> Floats:
         heard = heard + np.float32(rng.uniform(-20.0, 5.0))

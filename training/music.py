@@ -17,6 +17,7 @@ T = TypeVar("T")
 FRONT_END = FrontEnd()
 INDEX = "music.json"
 NAMES = "tags.json"
+SECOND_NAMES = "second.json"
 WINDOW_FRAMES = 200
 """What the teacher hears at once: 4 s."""
 STEP_FRAMES = 100
@@ -41,6 +42,7 @@ class Music:
 
     `frames` (n, bands) float16 are decibels of `FRONT_END`; `logits` (m, tags) float16 are the
     teacher's. Window j is the sound of frames j * STEP_FRAMES up to that + WINDOW_FRAMES.
+    `second` (k, labels) float16 are log-odds of a second teacher (yamnet.py), where one heard it.
     """
 
     file: str
@@ -48,6 +50,7 @@ class Music:
     frames: NDArray[np.float16]
     logits: NDArray[np.float16]
     labelled: bool = False
+    second: NDArray[np.float16] | None = None
 
 
 def window_count(frames: int) -> int:
@@ -73,11 +76,19 @@ def read_tags(folder: Path) -> tuple[str, ...]:
     return _decoded(folder, NAMES, tuple[str, ...])
 
 
+def read_second_labels(folder: Path) -> tuple[str, ...]:
+    """Return the columns of what a second teacher said; none where there was no such teacher."""
+    if not (folder / SECOND_NAMES).is_file():
+        return ()
+    return _decoded(folder, SECOND_NAMES, tuple[str, ...])
+
+
 def read_recording(path: Path, origin: str, *, labelled: bool = False) -> Music:
     """Return one recording of a bank; raises `TrainingError`."""
     try:
         with np.load(path) as arrays:
-            return Music(str(path), origin, arrays["frames"], arrays["logits"], labelled)
+            second = arrays.get("second")
+            return Music(str(path), origin, arrays["frames"], arrays["logits"], labelled, second)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise TrainingError(path, f"is no taught recording: {error}") from error
 

@@ -89,6 +89,14 @@ class Fit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: tuple[Part, ...] = ("train",)
 
 
+class YamNetShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much YAMNet counts beside guides, in lessons of recordings that it has heard."""
+
+    share: Probability
+    raised: float
+    """Added to its log-odds."""
+
+
 class Guide(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Wider nets, fitted first, whose judgement of every frame the net then learns too."""
 
@@ -99,6 +107,7 @@ class Guide(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much their judgement counts."""
     ahead_frames: Count = 1
     """Of lessons, frames from each on whose mean is learned in it: later on guides are surer."""
+    yamnet: YamNetShare | None = None
 
 
 class Tune(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

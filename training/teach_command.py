@@ -21,6 +21,13 @@ MostMinutes = Annotated[float, typer.Option("--most-minutes-per-file", min=0.1)]
 HeldOutBy = Annotated[
     Path | None, typer.Option("--recipe", help="What it holds out of a pool is not heard.")
 ]
+YamNetFolder = Annotated[
+    Path | None,
+    typer.Option(
+        help="A folder with yamnet.tflite and its class map: YAMNet gives its opinion too, for fit"
+        " --guide; needs pip install 'instrd[yamnet]'."
+    ),
+]
 Processes = Annotated[int, typer.Option(min=1)]
 
 
@@ -37,6 +44,7 @@ def teach(
     most_minutes: MostMinutes = 12.0,
     processes: Processes = 2,
     recipe: HeldOutBy = None,
+    yamnet: YamNetFolder = None,
 ) -> None:
     """Have a teacher hear music and keep what it said, beside the frames; labels are not read."""
     from instrd.training import teaching  # noqa: PLC0415 - torch takes seconds
@@ -52,6 +60,7 @@ def teach(
         processes=processes,
         watch=watch,
         split=read_recipe(recipe).split if recipe else None,
+        yamnet=yamnet,
     )
     for file in taught.broken:
         typer.echo(f"left out: {shown(file.path)}: {file.reason}", err=True)

@@ -21,6 +21,7 @@ from instrd.training.music import (
     FRONT_END,
     INDEX,
     NAMES,
+    SECOND_NAMES,
     STEP_FRAMES,
     WINDOW_FRAMES,
     Entry,
@@ -29,6 +30,7 @@ from instrd.training.music import (
 )
 from instrd.training.recipe import Split
 from instrd.training.teacher import RATE_HZ, Teacher
+from instrd.training.yamnet import LABELS, YamNet, open_yamnet
 
 Floats = NDArray[np.float32]
 
@@ -74,16 +76,23 @@ def teach(
     processes: int,
     watch: Watch,
     split: Split | None = None,
+    yamnet: Path | None = None,
 ) -> Taught:
     """Hear every audio file below `folders` and fill the bank `out`; keeps what is there.
 
-    Of a pool, a folder with a manifest, what the split holds out is not heard.
+    Of a pool, a folder with a manifest, what the split holds out is not heard. YAMNet, in the
+    folder `yamnet`, gives its opinion too, of what is there already as well.
     """
     tags = Teacher(teacher).tags  # its errors are told before any process starts
+    if yamnet is not None:
+        open_yamnet(yamnet)
     recordings = find_recordings(folders, split)
     out.mkdir(parents=True, exist_ok=True)
     (out / NAMES).write_bytes(msgspec.json.encode(tags))
-    hear = partial(_hear, teacher=teacher, out=out, most_s=60.0 * most_minutes)
+    if yamnet is not None:
+        (out / SECOND_NAMES).write_bytes(msgspec.json.encode(LABELS))
+    most_s = 60.0 * most_minutes
+    hear = partial(_hear, teacher=teacher, yamnet=yamnet, out=out, most_s=most_s)
     outcomes = list(watch(_by_several(hear, recordings, processes), len(recordings)))
     entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
     (out / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=1))
@@ -105,28 +114,45 @@ def _by_several(
         yield from pool.map(hear, recordings)
 
 
-def _hear(recording: Recording, *, teacher: Path, out: Path, most_s: float) -> Outcome:
+def _hear(
+    recording: Recording, *, teacher: Path, yamnet: Path | None, out: Path, most_s: float
+) -> Outcome:
     file = out / recording.file
-    if file.is_file():
-        music = read_recording(file, recording.origin)
-        return _entry(recording, len(music.frames), len(music.logits))
-    heard = []
-    for path in recording.paths:
+    music = read_recording(file, recording.origin) if file.is_file() else None
+    if music is None or (music.second is None and yamnet is not None):
         try:
-            heard.append(listen(path, most_s))
+            heard = [listen(path, most_s) for path in recording.paths]
         except AudioFileError as error:
-            return Broken(path, error.reason)
+            return Broken(error.path, error.reason)
+        arrays = (
+            {"frames": music.frames, "logits": music.logits} if music else _judged(heard, teacher)
+        )
+        if arrays is None:
+            return Short(len(recording.paths))
+        if yamnet is not None:
+            sound = row_of(heard, FRONT_END.rate_hz)
+            arrays["second"] = _yamnet_of(yamnet).log_odds(sound).astype(np.float16)
+        _write(file, arrays)
+        music = read_recording(file, recording.origin)
+    return Entry(
+        recording.file,
+        recording.origin,
+        len(music.frames),
+        len(music.logits),
+        recording.labelled,
+    )
+
+
+def _judged(
+    heard: Sequence[tuple[Floats, int]], teacher: Path
+) -> dict[str, NDArray[np.float16]] | None:
+    """Return frames and the teacher's logits; None of what is shorter than a window."""
     frames = frames_of(FRONT_END, row_of(heard, FRONT_END.rate_hz))
     if len(frames) < WINDOW_FRAMES:
-        return Short(len(recording.paths))
-    sound = row_of(heard, RATE_HZ)
-    logits = _opinion(_teacher_of(teacher), sound, window_count(len(frames)))
-    _write(file, frames=frames.astype(np.float16), logits=logits)
-    return _entry(recording, len(frames), len(logits))
-
-
-def _entry(recording: Recording, frames: int, windows: int) -> Entry:
-    return Entry(recording.file, recording.origin, frames, windows, recording.labelled)
+        return None
+    count = window_count(len(frames))
+    logits = _opinion(_teacher_of(teacher), row_of(heard, RATE_HZ), count)
+    return {"frames": frames.astype(np.float16), "logits": logits}
 
 
 def _opinion(teacher: Teacher, sound: Floats, count: int) -> NDArray[np.float16]:
@@ -139,7 +165,7 @@ def _opinion(teacher: Teacher, sound: Floats, count: int) -> NDArray[np.float16]
     return np.concatenate(parts).astype(np.float16)
 
 
-def _write(file: Path, **arrays: NDArray[np.float16]) -> None:
+def _write(file: Path, arrays: dict[str, NDArray[np.float16]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(f".{os.getpid()}")
     with unfinished.open("wb") as opened:
@@ -150,3 +176,8 @@ def _write(file: Path, **arrays: NDArray[np.float16]) -> None:
 @lru_cache(maxsize=1)
 def _teacher_of(folder: Path) -> Teacher:
     return Teacher(folder)
+
+
+@lru_cache(maxsize=1)
+def _yamnet_of(folder: Path) -> YamNet:
+    return open_yamnet(folder)
