@@ -7,7 +7,11 @@
     python benchmarks/false_alarms.py OTHER/*
 
 A list says which packages of Debian 12 and PyPI hold them and what they are: by default
-gather_recordings.toml, of instruments. Needs apt-get, dpkg-deb and a network.
+gather_recordings.toml, of instruments. Needs apt-get, dpkg-deb and a network. With music.toml it
+gathers what base heard of other people's recordings while it learned, for a bank of one's own:
+
+    python benchmarks/gather_recordings.py THIRD --list training/music.toml
+    instrd-train teach THIRD/music/* --teacher TEACHERFOLDER --out BANK
 """
 
 import argparse
@@ -18,6 +22,7 @@ import sys
 import tarfile
 import tempfile
 import tomllib
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +47,7 @@ class Package(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, list[str]]
     version: str = ""
     resources: list[str] = []
-    """Files of Qt resources that hold further files."""
+    """Files that hold further files: ZIP archives by their suffix, Qt resources otherwise."""
 
 
 def fetch(package: Package, folder: Path) -> None:
@@ -60,7 +65,16 @@ def fetch(package: Package, folder: Path) -> None:
             with tarfile.open(archive) as packed:
                 packed.extractall(folder, filter="data")
     for name in package.resources:
-        unpack_resources((folder / name).read_bytes(), folder / "resources")
+        unpack(folder / name, folder / "resources")
+
+
+def unpack(resource: Path, folder: Path) -> None:
+    """Write what a resource of a package holds below a folder."""
+    if resource.suffix == ".zip":
+        with zipfile.ZipFile(resource) as archive:
+            archive.extractall(folder)
+    else:
+        unpack_resources(resource.read_bytes(), folder)
 
 
 def unpack_resources(packed: bytes, folder: Path) -> None:

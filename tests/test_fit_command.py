@@ -103,6 +103,7 @@ def test_every_error_is_one_sentence_and_exit_code_one(
         (["fit", file, "--run", folder], f"{file}: needs --data"),
         (["fit", file, "--data", data, "--wide"], "for clips, which --wide is not for"),
         (["fit", file, "--data", data, "--tune", folder], "for clips, which --tune is not for"),
+        (["fit", file, "--data", data, "--last"], "for clips, which --last is not for"),
         (["fit", BASE, "--wide", "--tune", folder], "--tune: is for the teacher"),
         (["fit", broken, "--data", data, "--run", folder], f"{broken}: Invalid"),
         (["fit", file, "--data", tmp_path / "none", "--run", folder], "no labelled audio here"),

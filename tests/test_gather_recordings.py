@@ -2,18 +2,20 @@
 
 import struct
 import tomllib
+import zipfile
 import zlib
 from pathlib import Path
 
 import msgspec
 import pytest
 import soundfile
-from gather_recordings import PACKAGES, Package, gather, unpack_resources
+from gather_recordings import PACKAGES, Package, gather, unpack, unpack_resources
 from sounds import tone
 
 from instrd.models.bundle import read_bundle
 
-BASE = Path(__file__).parents[1] / "models" / "bundles" / "base"
+ROOT = Path(__file__).parents[1]
+BASE = ROOT / "models" / "bundles" / "base"
 
 
 def packed(files: dict[str, bytes], *, deflated: bool) -> bytes:
@@ -70,6 +72,17 @@ def test_a_pattern_that_finds_nothing_is_an_error(tmp_path: Path) -> None:
         list(gather(package, tmp_path, tmp_path / "pool"))
 
 
+@pytest.mark.parametrize("name", ["sounds.zip", "sounds.rcc"])
+def test_a_resource_is_unpacked_by_its_kind(tmp_path: Path, name: str) -> None:
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("sounds/a.ogg", b"first")
+    else:
+        (tmp_path / name).write_bytes(packed({"a.ogg": b"first"}, deflated=True))
+    unpack(tmp_path / name, tmp_path / "resources")
+    assert (tmp_path / "resources" / "sounds" / "a.ogg").read_bytes() == b"first"
+
+
 def packages_of(path: Path) -> list[Package]:
     return msgspec.convert(tomllib.loads(path.read_text())["package"], list[Package])
 
@@ -83,3 +96,10 @@ def test_the_list_of_instruments_names_the_labels_of_base() -> None:
 def test_base_never_heard_the_packages_of_a_list(path: Path) -> None:
     heard = {credit.source for credit in read_bundle(BASE).manifest.credits}
     assert not {package.name for package in packages_of(path)} & heard
+
+
+def test_the_list_for_the_teachers_names_what_base_credits_to_them() -> None:
+    credits_ = read_bundle(BASE).manifest.credits
+    taught = {credit.source for credit in credits_ if "teacher gave its opinion" in credit.credit}
+    listed = {package.name for package in packages_of(ROOT / "training" / "music.toml")}
+    assert listed == taught

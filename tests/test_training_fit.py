@@ -17,7 +17,7 @@ from instrd.training.fit import LOG, fit, hidden_matrices
 from instrd.training.fitted import CHECKPOINT, build, recipe_of, trained
 from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
-from instrd.training.recipe import finishing, guiding
+from instrd.training.recipe import PARTS, ending, finishing, guiding
 
 pytestmark = pytest.mark.usefixtures("one_thread", "a_few_windows")
 
@@ -127,6 +127,19 @@ def test_a_finishing_run_begins_with_what_was_measured_and_hears_every_part(
     )
     assert torch.equal(before["mean"], after["mean"])
     assert not torch.equal(before["head.weight"], after["head.weight"])
+
+
+def test_the_last_steps_are_mostly_of_lessons_and_smaller_than_those_before() -> None:
+    recipe = small_recipe()
+    assert recipe.last is not None
+    alone, with_all = ending(recipe, recipe.fit.parts), ending(recipe, PARTS)
+    assert (alone.fit.parts, with_all.fit.parts) == (("train",), PARTS)
+    assert alone.fit.lessons == recipe.last.lessons > alone.fit.batch == recipe.last.batch
+    share = recipe.last.share
+    assert alone.fit.rate_most == pytest.approx(share * recipe.fit.rate_most)
+    assert with_all.fit.matrix_rate_most == pytest.approx(share * recipe.fit.matrix_rate_most)
+    with pytest.raises(TrainingError, match=r"--last: the recipe base has no \[last\]"):
+        ending(small_recipe(last=None), PARTS)
 
 
 def test_a_folder_with_a_run_of_another_net_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

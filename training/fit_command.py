@@ -14,6 +14,15 @@ from rich.progress import track
 from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import LabelledFolder, Labels, together
 from instrd.training.layouts import read_folder
+from instrd.training.recipe import (
+    PARTS,
+    Recipe,
+    ending,
+    finishing,
+    guiding,
+    read_recipe,
+    tuning,
+)
 
 T = TypeVar("T")
 RUNS = Path("runs")
@@ -65,6 +74,10 @@ def fit(
     finish: Annotated[
         bool, typer.Option("--finish", help="Learn from all stems, as the recipe's [finish] says.")
     ] = False,
+    last: Annotated[
+        bool,
+        typer.Option("--last", help="Take the last steps, as the recipe's [last] says."),
+    ] = False,
     wide: Annotated[
         bool, typer.Option("--wide", help="Fit the wider net of the recipe's [guide].")
     ] = False,
@@ -79,25 +92,32 @@ def fit(
     """Fit a recipe's net; goes on from the run's checkpoint if there is one."""
     folder = run or RUNS / recipe.stem
     if not _is_of_mixtures(recipe):
-        only = {"start": start, "finish": finish, "wide": wide, "tune": tune, "guide": guide}
+        only: dict[str, object] = {"start": start, "tune": tune, "guide": guide}
+        only |= {"finish": finish, "last": last, "wide": wide}
         for option in (option for option, given in only.items() if given):
             raise TrainingError(recipe, f"is a recipe for clips, which --{option} is not for")
         _fit_clips(recipe, data, folder, labels=labels, seed=seed)
         return
     from instrd.training.fit import fit as fit_net  # noqa: PLC0415 - loads torch
     from instrd.training.material import Material  # noqa: PLC0415
-    from instrd.training.recipe import finishing, guiding, read_recipe, tuning  # noqa: PLC0415
 
     if wide and tune:
         raise TrainingError("--tune", "is for the teacher, which has one width: not with --wide")
-    chosen = read_recipe(recipe)
-    chosen = guiding(chosen) if wide else tuning(chosen) if tune else chosen
-    chosen = finishing(chosen) if finish else chosen
+    chosen = _of_mixtures(recipe, wide=wide, tuned=tune is not None, last=last, finish=finish)
     if seed is not None:
         chosen = msgspec.structs.replace(chosen, seed=seed)
     material = Material(_needed("--stems", stems, recipe), music)
     guides = guide or ()
     fit_net(chosen, material, run=folder, start=start, guides=guides, workers=workers, teacher=tune)
+
+
+def _of_mixtures(path: Path, *, wide: bool, tuned: bool, last: bool, finish: bool) -> Recipe:
+    """Return the recipe of a file as the options change it."""
+    chosen = read_recipe(path)
+    chosen = guiding(chosen) if wide else tuning(chosen) if tuned else chosen
+    if last:
+        return ending(chosen, PARTS if finish else chosen.fit.parts)
+    return finishing(chosen) if finish else chosen
 
 
 def _fit_clips(

@@ -130,6 +130,16 @@ class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of the fit's learning rates."""
 
 
+class Last(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A few steps after all others, mostly of lessons, beside guides that are surer of them."""
+
+    steps: Count
+    batch: Count
+    lessons: Annotated[int, Meta(ge=0)]
+    share: Probability
+    """Of the fit's learning rates."""
+
+
 class Serving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How thresholds are chosen."""
 
@@ -162,6 +172,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     serving: Serving
     guide: Guide | None = None
     tune: Tune | None = None
+    last: Last | None = None
     wide: Count = 1
     """Times the width of the net that is served."""
     tuned: bool = False
@@ -170,14 +181,30 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def finishing(recipe: Recipe) -> Recipe:
     """Return the recipe by which a run of this one is finished with everything there is."""
+    fit = _slower(recipe.fit, recipe.finish.share)
+    fit = msgspec.structs.replace(fit, steps=recipe.finish.steps, parts=PARTS)
+    return msgspec.structs.replace(recipe, fit=fit)
+
+
+def ending(recipe: Recipe, parts: tuple[Part, ...]) -> Recipe:
+    """Return the recipe of the last steps, of some parts; raises `TrainingError`."""
+    if recipe.last is None:
+        raise TrainingError("--last", f"the recipe {recipe.name} has no [last]")
+    last = recipe.last
     fit = msgspec.structs.replace(
-        recipe.fit,
-        steps=recipe.finish.steps,
-        rate_most=recipe.fit.rate_most * recipe.finish.share,
-        matrix_rate_most=recipe.fit.matrix_rate_most * recipe.finish.share,
-        parts=PARTS,
+        _slower(recipe.fit, last.share),
+        steps=last.steps,
+        batch=last.batch,
+        lessons=last.lessons,
+        parts=parts,
     )
     return msgspec.structs.replace(recipe, fit=fit)
+
+
+def _slower(fit: Fit, share: float) -> Fit:
+    """Return a fit at a share of its learning rates."""
+    rates = {"rate_most": fit.rate_most, "matrix_rate_most": fit.matrix_rate_most}
+    return msgspec.structs.replace(fit, **{name: share * rate for name, rate in rates.items()})
 
 
 def guiding(recipe: Recipe) -> Recipe:
