@@ -59,8 +59,8 @@ def fetch(package: Package, folder: Path) -> None:
             subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
         else:
             wanted = f"{package.name}=={package.version}"
-            pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
-            subprocess.run([*pip, "-d", place, wanted], check=True)
+            pip = [sys.executable, "-m", "pip", "download", "--no-deps"]
+            subprocess.run([*pip, "--no-binary", package.name, "-d", place, wanted], check=True)
             (archive,) = Path(place).glob("*.tar.gz")
             with tarfile.open(archive) as packed:
                 packed.extractall(folder, filter="data")
