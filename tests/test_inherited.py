@@ -10,6 +10,7 @@ from small_run import small_material, small_recipe
 
 from instrd.models.bundle import BUNDLED, Bundle, Credit, read_bundle, write_bundle
 from instrd.training import calibration
+from instrd.training import export as export_module
 from instrd.training.averaging import average_runs
 from instrd.training.errors import TrainingError
 from instrd.training.export import export
@@ -19,7 +20,7 @@ from instrd.training.guides import read_guides
 from instrd.training.inherited import CREDITS, inherited
 from instrd.training.material import Material
 
-pytestmark = pytest.mark.usefixtures("one_thread", "a_few_windows")
+pytestmark = pytest.mark.usefixtures("one_thread", "exported_fast")
 
 MAKER = Credit("Somebody's notes", "CC0", "Somebody")
 
@@ -30,9 +31,14 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
 
 
 @pytest.fixture
-def a_few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "_BATCHES", 2)
-    monkeypatch.setattr(calibration, "_WINDOWS", 50)
+def exported_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Calibrate by a few windows and leave out the graph: of bundles only weights are read here."""
+    patch.setattr(calibration, "_BATCHES", 2)
+    patch.setattr(export_module, "to_onnx", lambda _: b"a graph")
 
 
 def pool(folder: Path) -> Path:
@@ -60,7 +66,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path
     folder = tmp_path_factory.mktemp("served")
     fit(small_recipe(), material, run=folder / "run", until=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration, "_BATCHES", 2)
+        hurry(patch)
         return bundle_of(folder / "run", folder / "bundle", material, MAKER).folder
 
 
