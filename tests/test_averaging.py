@@ -6,6 +6,7 @@ import pytest
 import torch
 from small_run import small_material, small_recipe
 
+from instrd.models.bundle import BUNDLED
 from instrd.training import cli
 from instrd.training.averaging import average_runs
 from instrd.training.errors import TrainingError
@@ -70,16 +71,15 @@ def test_shares_that_make_no_mean_are_refused(
 def test_what_is_no_run_or_of_another_net_or_there_already_is_named(
     runs: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainingError, match="nothing: holds no checkpoint"):
+    with pytest.raises(TrainingError, match="nothing: holds no training run"):
         average_runs((tmp_path / "nothing", runs[1]), (0.5, 0.5), out=tmp_path / "mean")
     with pytest.raises(TrainingError, match="nothing: holds no training run"):
         average_runs((runs[0], tmp_path / "nothing"), (0.5, 0.5), out=tmp_path / "mean")
     with pytest.raises(TrainingError, match="second: holds a run"):
         average_runs(runs, (0.5, 0.5), out=runs[1])
-    other = tmp_path / "other"
-    other.mkdir()
-    state = torch.load(runs[0] / CHECKPOINT, weights_only=True)
-    state["average"]["head.weight"] = torch.zeros(3, 128)
-    torch.save(state, other / CHECKPOINT)
+    other, data = tmp_path / "other", small_material(tmp_path)
+    fit(small_recipe(labels=("other", "flute")), data, run=other, until=1)
     with pytest.raises(TrainingError, match="other: is of another net"):
         average_runs((other, runs[1]), (0.5, 0.5), out=tmp_path / "mean")
+    with pytest.raises(TrainingError, match="ensemble: is no bundle of a net of stems"):
+        average_runs((BUNDLED / "ensemble", runs[1]), (0.5, 0.5), out=tmp_path / "mean")

@@ -127,11 +127,30 @@ def test_a_bundle_is_no_folder_to_run_in(served: Path) -> None:
         claim(served, small_recipe())
 
 
-def test_bundles_of_other_nets_are_refused(material: Material, tmp_path: Path) -> None:
+def test_bundles_of_other_nets_are_refused_and_not_credited(
+    material: Material, tmp_path: Path
+) -> None:
     with pytest.raises(TrainingError, match="cnn: is no bundle of a net of stems"):
         recipe_of(BUNDLED / "cnn")
     with pytest.raises(TrainingError, match="base: is of another net"):
         fit(small_recipe(), material, run=tmp_path / "run", start=BUNDLED / "base")
+    with pytest.raises(TrainingError, match="base: cannot guide: it has other labels"):
+        fit(small_recipe(), material, run=tmp_path / "run", guides=[BUNDLED / "base"])
+    assert inherited(tmp_path / "run") == ()
+
+
+def test_what_a_run_that_goes_on_does_not_begin_with_is_not_credited(
+    served: Path, material: Material, tmp_path: Path
+) -> None:
+    fit(small_recipe(), material, run=tmp_path / "run", until=1)
+    fit(small_recipe(), material, run=tmp_path / "run", start=served, until=2)
+    assert inherited(tmp_path / "run") == ()
+
+
+def test_a_file_is_neither_a_run_nor_a_bundle(material: Material, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").touch()
+    with pytest.raises(TrainingError, match="holds no training run"):
+        fit(small_recipe(), material, run=tmp_path / "run", start=tmp_path / "checkpoint.pt")
 
 
 def test_credits_that_cannot_be_read_are_told(tmp_path: Path) -> None:

@@ -188,6 +188,16 @@ def test_the_same_sound_gives_the_same_bytes(teacher: Path, tmp_path: Path) -> N
     assert list((tmp_path / "one").rglob("*.*")) == [files[0]]
 
 
+def test_what_the_bank_has_of_other_folders_stays_in_it(teacher: Path, tmp_path: Path) -> None:
+    for folder in ("songs", "games"):
+        write(tmp_path / folder / "a.wav", hiss(1, 5.0))
+        teach(teacher, [tmp_path / folder], tmp_path / "bank")
+    assert [music.origin for music in read_music(tmp_path / "bank")] == ["songs", "games"]
+    (tmp_path / "songs" / "a.wav").rename(tmp_path / "songs" / "b.wav")
+    taught = teach(teacher, [tmp_path / "songs"], tmp_path / "bank")
+    assert [entry.file for entry in taught.entries] == ["games/a.wav.npz", "songs/b.wav.npz"]
+
+
 def test_two_origins_of_one_name_are_refused(tmp_path: Path) -> None:
     for parent in ("one", "two"):
         write(tmp_path / parent / "songs" / "a.wav", hiss(9, 5.0))

@@ -135,6 +135,7 @@ def test_the_last_steps_are_mostly_of_lessons_and_smaller_than_those_before() ->
     alone, with_all = ending(recipe, recipe.fit.parts), ending(recipe, PARTS)
     assert (alone.fit.parts, with_all.fit.parts) == (("train",), PARTS)
     assert alone.fit.lessons == recipe.last.lessons > alone.fit.batch == recipe.last.batch
+    assert alone.seed == with_all.seed != recipe.seed  # or it would hear what it has heard
     share = recipe.last.share
     assert alone.fit.rate_most == pytest.approx(share * recipe.fit.rate_most)
     assert with_all.fit.matrix_rate_most == pytest.approx(share * recipe.fit.matrix_rate_most)

@@ -23,7 +23,7 @@ from instrd.training.fitted import trained
 from instrd.training.guides import joined
 from instrd.training.lessons import Lessons
 from instrd.training.material import Material
-from instrd.training.music import SECOND_NAMES, read_music, read_second_labels
+from instrd.training.music import INDEX, SECOND_NAMES, read_index, read_music, read_second_labels
 from instrd.training.opinions import opinion_tags
 from instrd.training.recipe import YamNetShare, guiding
 from instrd.training.yamnet import (
@@ -113,15 +113,30 @@ def test_it_hears_what_the_teacher_heard_before_too_and_nothing_twice(
     first = teach(songs, teacher, None)
     (alone,) = read_music(bank)
     assert alone.second is None
-    assert read_second_labels(bank) == ()
-    assert teach(songs, teacher, tmp_path).entries == first.entries
+    (entry,) = teach(songs, teacher, tmp_path).entries
+    assert entry == msgspec.structs.replace(first.entries[0], second=True)
     (both,) = read_music(bank)
     assert both.second is not None
     assert both.second.shape == ((6 * RATE_HZ - WINDOW) // HOP + 1, len(LABELS))
     assert read_second_labels(bank) == LABELS
     np.testing.assert_array_equal(alone.logits, both.logits)
     (songs / "a.wav").write_bytes(b"gone")
-    assert teach(songs, teacher, tmp_path).entries == first.entries
+    assert teach(songs, teacher, tmp_path).entries == [entry]
+
+
+def test_what_is_another_sound_by_now_is_judged_anew_by_both(
+    tmp_path: Path, teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teaching, "open_yamnet", listener)
+    teaching._yamnet_of.cache_clear()
+    songs, bank = tmp_path / "songs", tmp_path / "bank"
+    write(songs / "a.wav", hiss(1, 9.0))
+    teach(songs, teacher, None)
+    write(songs / "a.wav", hiss(2, 6.0))
+    teach(songs, teacher, tmp_path)
+    (music,) = read_music(bank)
+    assert music.second is not None
+    assert (len(music.frames), len(music.logits), len(music.second)) == (300, 2, 11)
 
 
 def heard_by_both(folder: Path, *, labelled: bool = False) -> Path:
@@ -133,6 +148,9 @@ def heard_by_both(folder: Path, *, labelled: bool = False) -> Path:
     kept["second"][:4, VOICE] = kept["second"][4:, FLUTE] = 2.0
     np.savez(music / "noise.npz", **kept)
     (music / SECOND_NAMES).write_bytes(msgspec.json.encode(LABELS))
+    (entry,) = read_index(music)
+    entries = [msgspec.structs.replace(entry, second=True)]
+    (music / INDEX).write_bytes(msgspec.json.encode(entries))
     return music
 
 
@@ -195,7 +213,7 @@ class Interpreter:
         return [{"index": 0, "shape": np.array([WINDOW])}]
 
     def get_output_details(self) -> list[dict[str, Any]]:
-        return [{"index": 5}]
+        return [{"index": 5, "shape": np.array([1, len(TAGS)])}]
 
     def set_tensor(self, index: int, values: Floats) -> None:
         assert (index, values.dtype.name) == (0, "float32")
@@ -230,6 +248,10 @@ def test_a_folder_holds_its_file_and_the_names_of_its_classes(tmp_path: Path) ->
     with pytest.raises(TrainingError, match="has no column 'display_name'"):
         open_yamnet(tmp_path)
     (tmp_path / CLASSES).write_text("index,mid,display_name\n0,/m/0,Silence\n")
+    with pytest.raises(TrainingError, match=f"got 1 classes, allowed {len(TAGS)}: YAMNet's"):
+        open_yamnet(tmp_path)
+    rows = [f"{number},/m/{number},Silence" for number in range(len(TAGS))]
+    (tmp_path / CLASSES).write_text("\n".join(["index,mid,display_name", *rows]))
     with pytest.raises(TrainingError, match="hold no tag of bass, cello, clarinet"):
         open_yamnet(tmp_path)
     rows = [f'{number},/m/{number},"{tag}"' for number, tag in enumerate(TAGS)]

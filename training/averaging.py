@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from instrd.training.errors import TrainingError
-from instrd.training.fitted import CHECKPOINT, claim, read_checkpoint, recipe_of
+from instrd.training.fitted import CHECKPOINT, claim, is_of_same_net, read_checkpoint, recipe_of
 from instrd.training.inherited import inherit
 
 _KEPT = ("student", "average")
@@ -33,11 +33,14 @@ def average_runs(runs: Sequence[Path], shares: Sequence[float], *, out: Path) ->
         given = ", ".join(map(str, shares))
         raise TrainingError("--share", f"got {given}; allowed: shares from 0 on, together 1")
     recipe = recipe_of(runs[-1])
+    for run in runs:
+        if not is_of_same_net(recipe_of(run), recipe):
+            raise TrainingError(run, f"is of another net than {runs[-1]}")
     if (out / CHECKPOINT).exists():
         raise TrainingError(out, "holds a run; give a folder that does not")
     read = [read_checkpoint(run) for run in runs]
     mean = {
-        kept: _mean([checkpoint[kept] for checkpoint in read], shares, runs)
+        kept: _mean([checkpoint[kept] for checkpoint in read], shares)
         for kept in _KEPT
         if all(kept in checkpoint for checkpoint in read)
     }
@@ -46,14 +49,9 @@ def average_runs(runs: Sequence[Path], shares: Sequence[float], *, out: Path) ->
     torch.save(mean, out / CHECKPOINT)
 
 
-def _mean(
-    states: Sequence[dict[str, Tensor]], shares: Sequence[float], runs: Sequence[Path]
-) -> dict[str, Tensor]:
+def _mean(states: Sequence[dict[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
     """Return the mean of weights and statistics; whole numbers are those of the last run."""
     last = states[-1]
-    for state, run in zip(states, runs, strict=True):
-        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in last.items()}:
-            raise TrainingError(run, f"is of another net than {runs[-1]}")
     mean = dict(last)
     for name, value in last.items():
         if value.is_floating_point():

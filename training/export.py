@@ -21,7 +21,7 @@ from instrd.models.nets.causal_net import CausalNet
 from instrd.training.calibration import Calibrated, by_surer, calibrate
 from instrd.training.fitted import recipe_of, trained
 from instrd.training.inherited import inherited
-from instrd.training.music import read_index, read_second_labels
+from instrd.training.music import read_index
 from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
 from instrd.training.pool import credits_of, divide, read_pools
@@ -77,8 +77,9 @@ def _credits(recipe: Recipe, pools: Sequence[Path], bank: Path) -> tuple[Credit,
 
 def _teachers_credits(music: Path) -> tuple[Credit, ...]:
     """Credit the teachers and each folder of recordings that they gave their opinion of."""
-    origins = sorted({entry.origin for entry in read_index(music) if not entry.labelled})
-    teachers = (TEACHER, YAMNET) if read_second_labels(music) else (TEACHER,)
+    entries = [entry for entry in read_index(music) if not entry.labelled]
+    origins = sorted({entry.origin for entry in entries})
+    teachers = (TEACHER, YAMNET) if any(entry.second for entry in entries) else (TEACHER,)
     return (*teachers, *(Credit(origin, *_HEARD_BY_TEACHER) for origin in origins))
 
 

@@ -70,20 +70,18 @@ def fit(
     `TrainingError`, before anything is written, of a folder with a run of another net.
     """
     claim(run, recipe)
-    inherit(run, [start, *guides] if start else guides)
     log = Log(run / LOG)
     device = _ready(recipe)
     student = learner_of(recipe, teacher).train().to(device)
     optimisers = _optimisers(student, recipe)
     forward = torch.compile(student) if recipe.fit.compiled else student
     nets = Nets(student, forward, read_guides(guides, recipe, device))
-    first = 0
-    average = Average(student.net, recipe.fit.average)
-    if (run / CHECKPOINT).is_file():
-        first = _resume(run / CHECKPOINT, student, optimisers, average)
-    else:
+    begins = not (run / CHECKPOINT).is_file()
+    if begins:
         _begin(student, recipe, data, start)
-        average = Average(student.net, recipe.fit.average)
+    average = Average(student.net, recipe.fit.average)
+    first = 0 if begins else _resume(run / CHECKPOINT, student, optimisers, average)
+    inherit(run, [start, *guides] if start and begins else guides)
     parameters = _parameters(student.net)
     log(f"steps {first}..{until or recipe.fit.steps}, {parameters} parameters, {device}")
     step, losses = first, []

@@ -1,4 +1,8 @@
-"""Whom a run owes credit besides its own data: makers of what it began with or was guided by."""
+"""Whom a run owes credit besides its own data: makers of what it began with or was guided by.
+
+Bundles name them all. A run folder hands on what it took over itself; of what it learned from its
+own data and music nothing is written down before `export`, to which both are told.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +30,7 @@ def inherited(folder: Path) -> tuple[Credit, ...]:
         return read_bundle(folder).manifest.credits
     try:
         return msgspec.json.decode((folder / CREDITS).read_bytes(), type=tuple[Credit, ...])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except msgspec.DecodeError as error:
         raise TrainingError(folder / CREDITS, str(error)) from error

@@ -26,7 +26,8 @@ STEP_FRAMES = 100
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One recording; `file` is relative to the bank, `origin` the folder that it came from.
 
-    What is `labelled` comes from a pool, which knows better than the teacher what it is.
+    What is `labelled` comes from a pool, which knows better than the teacher what it is. Of what
+    has a `second` YAMNet gave its opinion too.
     """
 
     file: str
@@ -34,6 +35,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frames: int
     windows: int
     labelled: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)

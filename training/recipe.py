@@ -187,7 +187,10 @@ def finishing(recipe: Recipe) -> Recipe:
 
 
 def ending(recipe: Recipe, parts: tuple[Part, ...]) -> Recipe:
-    """Return the recipe of the last steps, of some parts; raises `TrainingError`."""
+    """Return the recipe of the last steps, of some parts; raises `TrainingError`.
+
+    Its seed is another, so that they are not of the very segments of the first ones.
+    """
     if recipe.last is None:
         raise TrainingError("--last", f"the recipe {recipe.name} has no [last]")
     last = recipe.last
@@ -198,7 +201,7 @@ def ending(recipe: Recipe, parts: tuple[Part, ...]) -> Recipe:
         lessons=last.lessons,
         parts=parts,
     )
-    return msgspec.structs.replace(recipe, fit=fit)
+    return msgspec.structs.replace(recipe, fit=fit, seed=recipe.seed + 1)
 
 
 def _slower(fit: Fit, share: float) -> Fit:

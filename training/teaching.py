@@ -25,6 +25,8 @@ from instrd.training.music import (
     STEP_FRAMES,
     WINDOW_FRAMES,
     Entry,
+    Music,
+    read_index,
     read_recording,
     window_count,
 )
@@ -33,6 +35,9 @@ from instrd.training.teacher import RATE_HZ, Teacher
 from instrd.training.yamnet import LABELS, YamNet, open_yamnet
 
 Floats = NDArray[np.float32]
+Heard = Sequence[tuple[Floats, int]]
+"""Sounds (n,) and their rates in Hz."""
+Arrays = dict[str, NDArray[np.float16]]
 
 _BATCH = 16
 _SAMPLES_OF_A_FRAME = FRONT_END.hop * RATE_HZ // FRONT_END.rate_hz
@@ -81,24 +86,30 @@ def teach(
     """Hear every audio file below `folders` and fill the bank `out`; keeps what is there.
 
     Of a pool, a folder with a manifest, what the split holds out is not heard. YAMNet, in the
-    folder `yamnet`, gives its opinion too, of what is there already as well.
+    folder `yamnet`, gives its opinion too, of what is there already as well. What the bank has of
+    other folders stays in it.
     """
     tags = Teacher(teacher).tags  # its errors are told before any process starts
     if yamnet is not None:
         open_yamnet(yamnet)
     recordings = find_recordings(folders, split)
+    origins = {recording.origin for recording in recordings}
+    others = [entry for entry in _index(out) if entry.origin not in origins]
     out.mkdir(parents=True, exist_ok=True)
     (out / NAMES).write_bytes(msgspec.json.encode(tags))
-    if yamnet is not None:
-        (out / SECOND_NAMES).write_bytes(msgspec.json.encode(LABELS))
+    (out / SECOND_NAMES).write_bytes(msgspec.json.encode(LABELS))
     most_s = 60.0 * most_minutes
     hear = partial(_hear, teacher=teacher, yamnet=yamnet, out=out, most_s=most_s)
     outcomes = list(watch(_by_several(hear, recordings, processes), len(recordings)))
-    entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+    entries = [*others, *(outcome for outcome in outcomes if isinstance(outcome, Entry))]
     (out / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=1))
     broken = [outcome for outcome in outcomes if isinstance(outcome, Broken)]
     short = sum(outcome.files for outcome in outcomes if isinstance(outcome, Short))
     return Taught(entries, short, broken)
+
+
+def _index(out: Path) -> list[Entry]:
+    return read_index(out) if (out / INDEX).is_file() else []
 
 
 def _by_several(
@@ -124,9 +135,7 @@ def _hear(
             heard = [listen(path, most_s) for path in recording.paths]
         except AudioFileError as error:
             return Broken(error.path, error.reason)
-        arrays = (
-            {"frames": music.frames, "logits": music.logits} if music else _judged(heard, teacher)
-        )
+        arrays = _kept(music, heard) or _judged(heard, teacher)
         if arrays is None:
             return Short(len(recording.paths))
         if yamnet is not None:
@@ -139,13 +148,21 @@ def _hear(
         recording.origin,
         len(music.frames),
         len(music.logits),
-        recording.labelled,
+        labelled=recording.labelled,
+        second=music.second is not None,
     )
 
 
-def _judged(
-    heard: Sequence[tuple[Floats, int]], teacher: Path
-) -> dict[str, NDArray[np.float16]] | None:
+def _kept(music: Music | None, heard: Heard) -> Arrays | None:
+    """Return what was judged before, if it was as much sound as is there now."""
+    if music is None:
+        return None
+    frames = len(row_of(heard, FRONT_END.rate_hz)) // FRONT_END.hop
+    kept = {"frames": music.frames, "logits": music.logits}
+    return kept if len(music.frames) == frames else None
+
+
+def _judged(heard: Heard, teacher: Path) -> Arrays | None:
     """Return frames and the teacher's logits; None of what is shorter than a window."""
     frames = frames_of(FRONT_END, row_of(heard, FRONT_END.rate_hz))
     if len(frames) < WINDOW_FRAMES:
@@ -165,7 +182,7 @@ def _opinion(teacher: Teacher, sound: Floats, count: int) -> NDArray[np.float16]
     return np.concatenate(parts).astype(np.float16)
 
 
-def _write(file: Path, arrays: dict[str, NDArray[np.float16]]) -> None:
+def _write(file: Path, arrays: Arrays) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(f".{os.getpid()}")
     with unfinished.open("wb") as opened:

@@ -90,7 +90,10 @@ def open_yamnet(folder: Path) -> YamNet:
         probabilities: Floats = net.get_tensor(told["index"])[0]
         return probabilities
 
-    return YamNet(judge, _read_classes(folder / CLASSES))
+    tags, count = _read_classes(folder / CLASSES), int(told["shape"][-1])
+    if len(tags) != count:
+        raise TrainingError(folder / CLASSES, f"got {len(tags)} classes, allowed {count}: YAMNet's")
+    return YamNet(judge, tags)
 
 
 def _read_classes(path: Path) -> tuple[str, ...]:
