@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from instrd.clients.protocol import AnyMessage, Event, Frame
-from instrd.daemon.config import Config, GateLevels
+from instrd.daemon.config import GateLevels
 from instrd.daemon.decision import SILENCE, UNKNOWN
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.report import Place
@@ -47,7 +47,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 
     path: str
     decision: str
-    """The strongest instrument, or `unknown`, or `silence`."""
+    """The strongest instrument, of a mask in any case, or `unknown`, or `silence`."""
     p: dict[str, float]
     """Mean probability of each label over the judgements that passed the gate.
 
@@ -71,7 +71,7 @@ def classify(path: Path, hearing: Hearing, *, with_frames: bool = False) -> Verd
     p = _mean_p(course.frames, hearing)
     return Verdict(
         path=shown(path),
-        decision=_decide(p, course.events, hearing.config) if course.heard else SILENCE,
+        decision=_decide(p, course.events, hearing) if course.heard else SILENCE,
         p=p,
         events=course.events,
         frames=tuple(map(_file_frame, course.frames)) if with_frames else None,
@@ -139,9 +139,11 @@ def _mean_p(frames: Sequence[Frame], hearing: Hearing) -> dict[str, float]:
     return {label: round(float(p), 4) for label, p in zip(labels, means, strict=True)}
 
 
-def _decide(p: dict[str, float], events: Sequence[FileEvent], config: Config) -> str:
-    """Choose among the mask, which says what the file may hold, else among the events."""
-    candidates = config.decision.mask or tuple({event.label for event in events})
+def _decide(p: dict[str, float], events: Sequence[FileEvent], hearing: Hearing) -> str:
+    """Choose among the mask, which says that the file holds one of them, else among the events."""
+    background = hearing.bundle.manifest.background
+    mask = [label for label in hearing.config.decision.mask if label not in background]
+    candidates = mask or {event.label for event in events}
     return max(candidates, key=lambda label: p[label], default=UNKNOWN)
 
 

@@ -2,10 +2,9 @@
 
 import logging
 import sys
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 import typer
@@ -14,19 +13,18 @@ from rich.logging import RichHandler
 from rich.progress import track
 
 from instrd.clients.keyfile import KeyFileError
+from instrd.daemon.checking import check_config
 from instrd.daemon.classify import classify as classify_file
 from instrd.daemon.cli_following import keygen, tail, watch
-from instrd.daemon.config import Config, SourceChoice, read_config
+from instrd.daemon.config import Config, Device, Pace, SourceChoice
+from instrd.daemon.configfile import read_config
 from instrd.daemon.doctor.command import doctor
-from instrd.daemon.endpoints import check_endpoint
 from instrd.daemon.errors import ConfigError, InstrdError, exit_code_of
 from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.hearing import Hearing, model_folders
 from instrd.daemon.printing import FULL, discard_output
 from instrd.daemon.recording.devices import list_devices
 from instrd.daemon.run import run as run_daemon
-from instrd.daemon.security import read_security
-from instrd.daemon.sources import scheme_of
 from instrd.daemon.tables import device_table, model_table, verdict_table
 from instrd.models.errors import AudioFileError, BundleError
 
@@ -100,15 +98,19 @@ def run(
     fails while running, 2 on bad input or settings, 4 when an endpoint is in use.
     """
     console = Console()
-    settings = read_config(config) if config else Config()
-    settings = _with_model(settings, model, device)
-    settings = _with_sources(settings, source, pace, loop=loop)
-    spoken = {"publish": tuple(publish or ()), "control": control}
-    given = {key: value for key, value in spoken.items() if value}
-    settings = _replaced(settings, daemon=_replaced(settings.daemon, **given))
+
+    def read() -> Config:
+        settings = read_config(config) if config else Config()
+        settings = _with_model(settings, model, device)
+        settings = _with_sources(settings, source, pace, loop=loop)
+        spoken = {"publish": tuple(publish or ()), "control": control}
+        given = {key: value for key, value in spoken.items() if value}
+        return _replaced(settings, daemon=_replaced(settings.daemon, **given))
+
+    settings, again = read(), read if config else None
     logging.getLogger("instrd").setLevel(settings.daemon.log_level.upper())
     wanted = console.is_terminal if dashboard is None else dashboard
-    raise typer.Exit(run_daemon(settings, config_path=config, dashboard=wanted, console=console))
+    raise typer.Exit(run_daemon(settings, read_again=again, dashboard=wanted, console=console))
 
 
 @app.command()
@@ -117,7 +119,10 @@ def classify(
     model: ModelName = None,
     config: ConfigFile = None,
     mask: Annotated[
-        str | None, typer.Option("--mask", help="Only these labels, as piano,guitar.")
+        str | None,
+        typer.Option(
+            "--mask", help="The likeliest of these alone, as piano,guitar, even if faint."
+        ),
     ] = None,
     output: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json: one line a file.")
@@ -149,14 +154,14 @@ def classify(
             print(msgspec.json.encode(verdict).decode(), flush=True)
         verdicts.append(verdict)
     if output == "table" and verdicts:
-        Console().print(verdict_table(verdicts))
+        Console().print(verdict_table(verdicts, settings.decision.mask))
     if left_out:
         print(f"left out {len(left_out)} of {len(files)} files:", file=sys.stderr)
         print("\n".join(f"  {reason}" for reason in left_out), file=sys.stderr)
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-for command in (tail, watch, keygen):
+for command in (tail, watch, keygen, check_config):
     app.command()(command)
 
 
@@ -171,30 +176,6 @@ def models(config: ConfigFile = None) -> None:
     """List the models that can be chosen."""
     settings = read_config(config) if config else Config()
     Console().print(model_table(model_folders(settings)))
-
-
-@app.command()
-def check_config(
-    file: Annotated[Path, typer.Argument(help="A TOML file of settings.")] = Path("config.toml"),
-) -> None:
-    """Say everything that is wrong with a file of settings, at once."""
-    settings = read_config(file)
-    has_keys = bool(settings.security.server_key)
-    errors: list[str] = []
-    for check, values in (
-        (partial(check_endpoint, has_keys=has_keys), settings.daemon.publish),
-        (lambda _: read_security(settings.security), [""]),
-        (scheme_of, [choice.uri for choice in settings.source if choice.uri != "auto"]),
-        (lambda _: Hearing(settings, "check"), [""]),
-    ):
-        for value in values:
-            try:
-                check(value)
-            except (InstrdError, BundleError) as error:
-                errors += [f"  {line}" for line in str(error).splitlines()]
-    if errors:
-        raise ConfigError("\n".join([f"{file} has {len(errors)} mistake(s):", *errors]))
-    print(f"{file}: good")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -219,6 +200,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _with_model(config: Config, name: str | None, device: str | None) -> Config:
+    _refuse_other("--device", device, get_args(Device))
     chosen = {key: value for key, value in (("name", name), ("device", device)) if value}
     return _replaced(config, model=_replaced(config.model, **chosen))
 
@@ -226,9 +208,15 @@ def _with_model(config: Config, name: str | None, device: str | None) -> Config:
 def _with_sources(
     config: Config, uris: list[str] | None, pace: str | None, *, loop: bool
 ) -> Config:
+    _refuse_other("--pace", pace, get_args(Pace))
     sources = tuple(SourceChoice(uri) for uri in uris) if uris else config.source
     changes = {key: value for key, value in (("pace", pace), ("loop", loop)) if value}
     return _replaced(config, source=tuple(_replaced(one, **changes) for one in sources))
+
+
+def _refuse_other(option: str, got: str | None, allowed: tuple[str, ...]) -> None:
+    if got and got not in allowed:
+        raise ConfigError(f"{option}: got {got!r}, allowed: {', '.join(allowed)}")
 
 
 def _replaced(struct: S, **changes: object) -> S:

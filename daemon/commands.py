@@ -1,14 +1,14 @@
 """What can be asked of a running service over its control socket."""
 
 import logging
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from instrd.clients.control import Request
 from instrd.clients.protocol import AnyMessage
-from instrd.daemon.config import Config, Threshold, read_config
+from instrd.daemon.config import Config, Threshold
 from instrd.daemon.control import Commands
 from instrd.daemon.errors import InstrdError
 from instrd.daemon.following import Following
@@ -22,9 +22,16 @@ from instrd.models.errors import BundleError
 log = logging.getLogger(__name__)
 
 
-def commands_of(service: Service, config_path: Path | None) -> Commands:
+ReadAgain = Callable[[], Config] | None
+"""Reads the settings anew, what the command line said of them included; None: there is no file."""
+
+WAITING = ("daemon", "source", "analysis", "gate")
+"""Sections of the settings that are read at the start alone."""
+
+
+def commands_of(service: Service, read_again: ReadAgain) -> Commands:
     """Return the commands by name; each raises `InstrdError` for what cannot be done."""
-    asked = Asked(service, config_path)
+    asked = Asked(service, read_again)
     return {
         "ping": asked.ping,
         "get_state": asked.get_state,
@@ -43,9 +50,11 @@ def commands_of(service: Service, config_path: Path | None) -> Commands:
 class Asked:
     """Answers requests; the service does the work."""
 
-    def __init__(self, service: Service, config_path: Path | None) -> None:
+    def __init__(self, service: Service, read_again: ReadAgain) -> None:
         self._service = service
-        self._config_path = config_path
+        self._read_again = read_again
+        self._thresholds = service.hearing.config.thresholds
+        """Those of the settings, in place of which others may be asked for."""
 
     def ping(self, _: Request) -> dict[str, Any]:
         publisher = self._service.publisher
@@ -78,14 +87,16 @@ class Asked:
         if request.model is None:
             raise InstrdError("set_model: got no model, allowed: the name of a bundle")
         model = msgspec.structs.replace(self._config.model, name=request.model)
-        self._use(msgspec.structs.replace(self._config, model=model))
+        # Thresholds that were asked for are of the model that they were asked of.
+        changed = msgspec.structs.replace(self._config, model=model, thresholds=self._thresholds)
+        self._use(changed)
         return {"model": request.model}
 
     def set_thresholds(self, request: Request) -> dict[str, Any]:
         now = dict(thresholds_of(self._config, self._service.hearing.bundle.manifest))
         asked = {*request.thresholds_on, *request.thresholds_off}
         check_labels("set_thresholds", asked, self._service.hearing.bundle.manifest)
-        thresholds = dict(self._config.thresholds)
+        thresholds = dict(self._config.thresholds if asked else self._thresholds)
         for label in asked:
             on = request.thresholds_on.get(label, now[label].on)
             off = request.thresholds_off.get(label, now[label].off)
@@ -114,10 +125,10 @@ class Asked:
 
     def reload(self, _: Request) -> dict[str, Any]:
         """Read the config again; sources, endpoints and our own key keep until the next start."""
-        if self._config_path is None:
+        if self._read_again is None:
             raise InstrdError("reload: instrd was started without --config, there is no file")
         try:
-            fresh = read_config(self._config_path)
+            fresh = self._read_again()
             security = read_security(fresh.security)
             self._use(
                 msgspec.structs.replace(
@@ -130,8 +141,12 @@ class Asked:
         except InstrdError as error:
             log.warning("reload changed nothing: %s", error)
             raise
+        self._thresholds = fresh.thresholds
         self._service.publisher.admit(security.clients if security else {})
-        log.info("read %s again", self._config_path)
+        log.info("the settings were read again")
+        waiting = [name for name in WAITING if getattr(fresh, name) != getattr(self._config, name)]
+        if waiting:
+            log.warning("changes of %s wait for the next start", ", ".join(waiting))
         return {"reloaded": ["model", "decision", "thresholds", "security.clients"]}
 
     def shutdown(self, _: Request) -> dict[str, Any]:

@@ -1,8 +1,6 @@
-"""What can be set, its defaults, and one list of everything that is wrong with a file."""
+"""What can be set, its defaults, and which settings do not go together."""
 
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -13,8 +11,9 @@ Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
 Dbfs = Annotated[float, Meta(ge=-120.0, le=0.0)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
+Pace = Literal["realtime", "fast"]
+Device = Literal["cpu", "cuda"]
 Section = msgspec.Struct
-MOST_BYTES = 256 * 1024
 MOST_SHOWN = 60
 
 
@@ -44,7 +43,7 @@ class SourceChoice(Section, frozen=True, forbid_unknown_fields=True):
     uri: str = "auto"
     id: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{0,32}\Z")] = ""
     """Name of the source on the wire; empty: made from the uri."""
-    pace: Literal["realtime", "fast"] = "realtime"
+    pace: Pace = "realtime"
     loop: bool = False
 
 
@@ -52,7 +51,7 @@ class ModelChoice(Section, frozen=True, forbid_unknown_fields=True):
     """Which model judges, and on what."""
 
     name: Name = "base"
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Device = "cpu"
     folders: tuple[str, ...] = ()
     """Where further bundles lie."""
 
@@ -107,82 +106,14 @@ class Config(Section, frozen=True, forbid_unknown_fields=True):
     thresholds: dict[str, Threshold] = {}  # noqa: RUF012 - msgspec copies it
 
 
-def read_config(path: Path) -> Config:
-    """Read a TOML file; raises `ConfigError` that lists every mistake in it at once."""
-    content = _tables(path)
-    errors: list[str] = []
-    config: Config = _section(Config, content, "", errors)
-    if not errors:
-        errors = _contradictions(config)
-    if errors:
-        listed = "\n".join(f"  {error}" for error in errors)
-        raise ConfigError(f"{path} has {len(errors)} mistake(s):\n{listed}")
-    return config
+def refuse_contradictions(config: Config) -> None:
+    """Raise `ConfigError` of settings that do not go together, of a file and a command line."""
+    if errors := contradictions(config):
+        raise ConfigError("\n".join(errors))
 
 
-def _tables(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"{path}: cannot be read: {reason}") from error
-    if len(text) > MOST_BYTES:
-        raise ConfigError(f"{path}: is larger than the allowed {MOST_BYTES} bytes")
-    try:
-        return tomllib.loads(text.decode())
-    except RecursionError as error:
-        raise ConfigError(f"{path}: is not TOML that can be read: nested too deeply") from error
-    except ValueError as error:
-        # of TOML, of UTF-8, or of a number with thousands of digits
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
-
-
-def _section(kind: type[Any], content: Any, key: str, errors: list[str]) -> Any:
-    """Convert a table field by field, so that one mistake does not hide the next."""
-    if not isinstance(content, dict):
-        errors.append(f"{key}: got {_shown(content)}, allowed a table")
-        return None
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    prefix = f"{key}." if key else ""
-    errors.extend(
-        f"{prefix}{_name(unknown)}: is not a setting; allowed: {', '.join(fields)}"
-        for unknown in content
-        if unknown not in fields
-    )
-    errors.extend(
-        f"{prefix}{name}: is missing"
-        for name, field in fields.items()
-        if field.required and name not in content
-    )
-    values = {
-        name: _value(field.type, content[name], f"{prefix}{name}", errors)
-        for name, field in fields.items()
-        if name in content
-    }
-    return None if errors else kind(**values)
-
-
-def _value(kind: Any, content: Any, key: str, errors: list[str]) -> Any:
-    if isinstance(kind, type) and issubclass(kind, Section):
-        return _section(kind, content, key, errors)
-    inner = get_args(kind)[-1] if get_origin(kind) is dict else (get_args(kind) or (None,))[0]
-    if isinstance(inner, type) and issubclass(inner, Section):
-        if get_origin(kind) is dict and isinstance(content, dict):
-            return {n: _section(inner, v, f"{key}.{_name(n)}", errors) for n, v in content.items()}
-        if get_origin(kind) is tuple and isinstance(content, list):
-            return tuple(_section(inner, v, f"{key}[{n}]", errors) for n, v in enumerate(content))
-    try:
-        value = msgspec.convert(content, kind)
-    except msgspec.ValidationError as error:
-        errors.append(f"{key}: got {_shown(content)}; {str(error)[:1].lower()}{str(error)[1:]}")
-        return None
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN passes every bound
-        errors.append(f"{key}: got nan, allowed a number")
-    return value
-
-
-def _contradictions(config: Config) -> list[str]:
+def contradictions(config: Config) -> list[str]:
+    """Return a line for each pair of settings that do not go together."""
     errors = []
     if config.gate.close_dbfs > config.gate.open_dbfs:
         errors.append(
@@ -196,7 +127,7 @@ def _contradictions(config: Config) -> list[str]:
             f"allowed at most what analysis.ring_s holds ({ring_s:g} s)"
         )
     errors += [
-        f"thresholds.{_name(label)}.off: got {threshold.off}, "
+        f"thresholds.{key_shown(label)}.off: got {threshold.off}, "
         f"allowed at most its on ({threshold.on})"
         for label, threshold in config.thresholds.items()
         if threshold.off > threshold.on
@@ -210,17 +141,23 @@ def _contradictions(config: Config) -> list[str]:
         errors.append(f"security.{missing}: is missing; server_key and clients go together")
     if not config.source:
         errors.append("source: there is none")
-    if not config.daemon.publish:
+    if sum(choice.uri.partition(":")[0] == "stdin" for choice in config.source) > 1:
+        errors.append("source: stdin: stands twice, there is only one standard input")
+    publish = config.daemon.publish
+    errors += [
+        f"daemon.publish: {one} stands twice" for one in {*publish} if publish.count(one) > 1
+    ]
+    if not publish:
         errors.append("daemon.publish: there is none")
     return errors
 
 
-def _name(key: str) -> str:
+def key_shown(key: str) -> str:
     """Return a key of a file as it can stand in a list of mistakes, a line for each."""
-    return key if key.isprintable() and len(key) <= MOST_SHOWN else _shown(key)
+    return key if key.isprintable() and len(key) <= MOST_SHOWN else value_shown(key)
 
 
-def _shown(content: Any) -> str:
+def value_shown(content: Any) -> str:
     try:
         text = repr(content)
     except ValueError:  # Python writes no number of thousands of digits

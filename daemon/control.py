@@ -66,7 +66,7 @@ class ControlSocket:
 
     def _reply(self, route: list[bytes], reply: Reply) -> None:
         try:
-            self._socket.send_multipart([*route, msgspec.json.encode(reply)], zmq.NOBLOCK)
+            self._socket.send_multipart([*route, encoded(reply)], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             # the asker has gone or does not read; that is its own loss
             if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
@@ -79,6 +79,11 @@ def reply_to(question: bytes, commands: Commands) -> Reply:
         request = _decoder.decode(question)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Reply(id="", ok=False, error=f"not a request: {error}")
+    return carry_out(request, commands)
+
+
+def carry_out(request: Request, commands: Commands) -> Reply:
+    """Return the reply to a request; nobody who asks may end the daemon."""
     if request.v.partition(".")[0] != VERSION.partition(".")[0]:
         return Reply(id=request.id, ok=False, error=f"got version {request.v}, allowed {VERSION}")
     command = commands.get(request.cmd)
@@ -91,9 +96,19 @@ def reply_to(question: bytes, commands: Commands) -> Reply:
     except InstrdError as error:
         return Reply(id=request.id, ok=False, error=str(error))
     except Exception:
-        # Nobody who asks may end the daemon: a defect of ours costs one reply.
+        # A defect of ours costs one reply.
         log.exception("command %s broke", request.cmd)
         return Reply(id=request.id, ok=False, error="internal error, see the daemon's log")
+
+
+def encoded(reply: Reply) -> bytes:
+    """Return a reply as it is sent; a path in it may hold bytes that are no text."""
+    try:
+        return msgspec.json.encode(reply)
+    except UnicodeEncodeError:
+        told = reply.error or "the result holds what is no text"
+        printable = told.encode(errors="replace").decode()
+        return msgspec.json.encode(Reply(id=reply.id, ok=False, error=printable))
 
 
 def _limit(socket: zmq.Socket[bytes]) -> None:

@@ -4,6 +4,7 @@ import ipaddress
 import re
 
 from instrd.daemon.errors import WireError
+from instrd.daemon.ipc import checked_path
 
 
 def check_endpoint(endpoint: str, *, has_keys: bool) -> bool:
@@ -12,8 +13,9 @@ def check_endpoint(endpoint: str, *, has_keys: bool) -> bool:
     Only a numeric loopback address is surely loopback: names resolve to anything.
     """
     if endpoint.startswith("ipc:///"):
+        checked_path(endpoint)
         return False
-    found = re.fullmatch(r"tcp://([^:/]+):(\*|\d+)", endpoint)
+    found = re.fullmatch(r"tcp://([^:/]+):(\*|[0-9]{1,5})", endpoint)
     if found is None or (found[2] != "*" and int(found[2]) > 65535):
         raise WireError(
             f"cannot bind {endpoint}: allowed are tcp://ADDRESS:PORT (PORT: 0 to 65535 or *) "

@@ -5,11 +5,14 @@ from pathlib import Path
 
 from instrd.clients.protocol import AnyMessage, Model
 from instrd.daemon.config import Config
+from instrd.daemon.errors import ConfigError
+from instrd.daemon.paths import expanded
 from instrd.daemon.report import EventNumbers
 from instrd.daemon.rules import rules_for
 from instrd.daemon.stream import Stream
 from instrd.models.bundle import Bundle, find_bundle
 from instrd.models.classifier import Classifier
+from instrd.models.errors import shown
 from instrd.models.registry import load_classifier
 
 
@@ -62,5 +65,11 @@ def load(config: Config) -> tuple[Bundle, Classifier]:
 
 
 def model_folders(config: Config) -> list[Path]:
-    """Return where bundles lie beside those that came along."""
-    return [Path(folder).expanduser() for folder in config.model.folders]
+    """Return where bundles lie beside those that came along; raises `ConfigError`."""
+    folders = [expanded(folder, "model.folders") for folder in config.model.folders]
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(
+                f"model.folders: got {shown(folder)}, allowed: a folder that is there"
+            )
+    return folders

@@ -66,6 +66,8 @@ def checked_path(endpoint: str) -> Path:
     path = Path(endpoint.removeprefix("ipc://"))
     if not path.is_absolute():
         raise WireError(f"cannot bind {endpoint}: allowed is ipc:// and an absolute path")
+    if "\0" in endpoint:
+        raise WireError(f"cannot bind {endpoint!r}: a path holds no null character")
     length = len(os.fsencode(path))
     if length > zmq.IPC_PATH_MAX_LEN:
         raise WireError(

@@ -22,8 +22,8 @@ from instrd.clients.dashboard import watch
 from instrd.clients.protocol import AnyMessage
 from instrd.clients.subscriber import Subscriber
 from instrd.clients.tail import line_of
-from instrd.daemon.commands import commands_of
-from instrd.daemon.config import Config, SourceChoice
+from instrd.daemon.commands import ReadAgain, commands_of
+from instrd.daemon.config import Config, SourceChoice, refuse_contradictions
 from instrd.daemon.control import ControlSocket
 from instrd.daemon.demo import demo_path, truth
 from instrd.daemon.errors import ConfigError
@@ -43,13 +43,13 @@ log = logging.getLogger(__name__)
 DASHBOARD_STOP_S = 2.0
 
 
-def run(config: Config, *, config_path: Path | None, dashboard: bool, console: Console) -> int:
+def run(config: Config, *, read_again: ReadAgain, dashboard: bool, console: Console) -> int:
     """Follow the sources of the config until they end or a signal comes; return the exit code."""
-    _refuse_two_pipes(config)
+    refuse_contradictions(config)
     share_heap()
     supervisor = Supervisor(os.environ)
     tally, wish, run_name = Tally(), StopWish(), random_run()
-    reload_wish = ReloadWish() if config_path else None
+    reload_wish = ReloadWish() if read_again else None
     with ExitStack() as opened:
         # From the first moment on: a source may take long to open.
         opened.enter_context(obey_signals(wish, reload_wish))
@@ -86,17 +86,11 @@ def run(config: Config, *, config_path: Path | None, dashboard: bool, console: C
         if dashboard:
             opened.enter_context(_drawing(publisher.plain_endpoints[0], console))
         service = Service(hearing, publisher, control, say, wish, supervisor=supervisor)
-        exit_code = service.run(sources, commands_of(service, config_path), reload_wish)
+        exit_code = service.run(sources, commands_of(service, read_again), reload_wish)
     is_demo = any(chosen.is_demo for chosen in sources.values())
     if (is_demo or dashboard) and wish.reason != signal.SIGHUP.name:  # its terminal is gone
         tally.show(console, _playing_s() if is_demo else None)
     return exit_code
-
-
-def _refuse_two_pipes(config: Config) -> None:
-    uris = [choice.uri for choice in config.source if choice.uri != "auto"]
-    if sum(scheme_of(uri) == "stdin" for uri in uris) > 1:
-        raise ConfigError("source stdin: stands twice; there is only one standard input")
 
 
 def _open_chosen(

@@ -6,6 +6,7 @@ from pathlib import Path
 from instrd.clients.keyfile import PUBLIC, KeyFileError, KeyPair, read_pair, read_public
 from instrd.daemon.config import KeyFiles
 from instrd.daemon.errors import ConfigError
+from instrd.daemon.paths import expanded
 from instrd.daemon.zap import Clients
 
 
@@ -28,12 +29,14 @@ def read_security(files: KeyFiles) -> Security | None:
     if not (files.server_key and files.clients):
         return None
     mistakes = []
+    server_key = expanded(files.server_key, "security.server_key")
+    folder = expanded(files.clients, "security.clients")
     try:
-        server = read_pair(Path(files.server_key).expanduser())
+        server = read_pair(server_key)
     except KeyFileError as error:
         mistakes.append(f"security.server_key: {error}")
     clients = {}
-    for path in _client_files(Path(files.clients).expanduser(), mistakes):
+    for path in _client_files(folder, mistakes):
         try:
             clients[read_public(path)] = path.stem
         except KeyFileError as error:

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -13,8 +13,7 @@ from instrd.clients.protocol import AnyMessage, EndReason, State
 from instrd.daemon.accounts import INTERVAL_S, Heartbeats
 from instrd.daemon.capture import Capture, Epoch
 from instrd.daemon.config import Config
-from instrd.daemon.control import Commands, ControlSocket
-from instrd.daemon.errors import InstrdError
+from instrd.daemon.control import Commands, ControlSocket, carry_out
 from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.following import Following
 from instrd.daemon.hearing import Hearing
@@ -97,8 +96,7 @@ class Service:
                     if self._control is not None:
                         self._control.answer(commands)
                     if reload_wish is not None and reload_wish.take():
-                        with suppress(InstrdError):  # the command has logged it
-                            commands["reload"](Request(cmd="reload"))
+                        carry_out(Request(cmd="reload"), commands)  # which logs what is wrong
                     self.publisher.tend()
                     if heartbeats.due:
                         self._beat(heartbeats)

@@ -16,10 +16,12 @@ STRONGEST = 3
 """Labels whose probability a table shows."""
 
 
-def verdict_table(verdicts: Iterable[Verdict]) -> Table:
+def verdict_table(verdicts: Iterable[Verdict], mask: Sequence[str] = ()) -> Table:
+    """Return a row a file; of a mask only its labels' probabilities are shown."""
     table = Table(Column("file", overflow="fold"), "decision", "mean p", "events")
     for verdict in verdicts:
-        ranked = sorted(verdict.p.items(), key=lambda item: -item[1])[:STRONGEST]
+        asked = {label: p for label, p in verdict.p.items() if not mask or label in mask}
+        ranked = sorted(asked.items(), key=lambda item: -item[1])[:STRONGEST]
         strongest = ", ".join(f"{label} {p:.2f}" for label, p in ranked)
         events = "\n".join(
             f"{event.label} {event.t_on_s:.1f}-{event.t_off_s:.1f} s" for event in verdict.events

@@ -1,6 +1,7 @@
 """A model as a folder: weights, ONNX file and a manifest that says what they are."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ MAX_BUNDLE_BYTES = 256 * 1024 * 1024
 MOST_WINDOW_VALUES = 1 << 22
 """Frames times bands that a model may look back over: 16 MiB as float32."""
 
-Label = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
+NAME = re.compile(r"[a-z0-9_-]{1,32}")
+Label = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
 Vote = Literal["majority", "mean", "weighted"]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 FileName = Annotated[str, Meta(pattern=r"^[a-z0-9_]([a-z0-9_.-]{0,62}[a-z0-9_])?\Z")]
@@ -194,10 +196,15 @@ def find_bundle(name: str, folders: Iterable[Path] = ()) -> Bundle:
 
 
 def list_bundles(folders: Iterable[Path] = ()) -> dict[str, Path]:
-    """Name -> folder of every bundle found; the first folder that has a name wins."""
+    """Name -> folder of every bundle found; the first folder that has a name wins.
+
+    What is no name of a bundle cannot be chosen and is passed over.
+    """
     found: dict[str, Path] = {}
     for folder in (*folders, BUNDLED):
         for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+            if not NAME.fullmatch(manifest.parent.name):
+                continue
             found.setdefault(manifest.parent.name, manifest.parent)
     return found
 

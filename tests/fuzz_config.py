@@ -7,7 +7,8 @@ from random import Random
 
 from random_config import random_config
 
-from instrd.daemon.config import Config, read_config
+from instrd.daemon.config import Config
+from instrd.daemon.configfile import read_config
 from instrd.daemon.errors import ConfigError
 
 

@@ -121,6 +121,16 @@ def test_a_mask_names_the_strongest_of_its_labels(tmp_path: Path, tone_config: C
     assert {frame.decision for frame in verdict.frames} == {"unknown"}
 
 
+def test_of_a_mask_the_background_is_no_answer(tmp_path: Path) -> None:
+    tone_bundle(tmp_path / "tones", background=("low",))
+    model = ModelChoice(name="tones", folders=(str(tmp_path),))
+    path = tmp_path / "low.wav"
+    soundfile.write(path, tone(440.0, 2.0, 48_000), 48_000)
+    for mask, decision in ((("low", "high"), "high"), (("low",), "unknown")):
+        hearing = Hearing(masked(Config(model=model), *mask), "test")
+        assert classify(path, hearing).decision == decision
+
+
 def test_what_was_heard_for_less_than_a_second_counts_less(
     tmp_path: Path, tone_config: Config
 ) -> None:

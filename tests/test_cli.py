@@ -1,12 +1,16 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from program import call
 from sounds import silence
+
+from instrd.daemon import cli
+from instrd.daemon.config import Config
 
 
 def test_classify_writes_one_line_of_json_a_file(
@@ -41,11 +45,14 @@ def test_classify_goes_on_and_says_what_it_left_out(
     [
         (["run", "--source", "file:/nothing.wav"], "/nothing.wav"),
         (["run", "--source", "harp:"], "harp:"),
-        (["run", "--source", "mic:", "--pace", "slow"], "'slow'"),
+        (
+            ["run", "--source", "mic:", "--pace", "slow"],
+            "--pace: got 'slow', allowed: realtime, fast",
+        ),
         (["run", "--publish", "tcp://0.0.0.0:5570"], "CURVE"),
         (["--publish", "carrier-pigeon"], "carrier-pigeon"),
         (["run", "--model", "nothing"], "tones"),
-        (["run", "--device", "abacus"], "'abacus'"),
+        (["run", "--device", "abacus"], "--device: got 'abacus', allowed: cpu, cuda"),
         (["classify", "x.wav", "--mask", "low,harp"], "got harp; model tones has: low, high"),
         (["classify", "x.wav", "--mask", ""], "--mask: got ''"),
         (["classify", "x.wav", "--frames"], "--frames"),
@@ -86,6 +93,77 @@ def test_check_config_tries_addresses_and_labels_too(
     assert "3 mistake(s)" in error
     for told in ("carrier-pigeon", "harp:", "got harp; model tones has"):
         assert told in error
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ('[[source]]\nuri = "mic:"\nloop = true', "a microphone cannot be looped"),
+        ('[[source]]\nuri = "mic:?chanel=2"', "unknown field `chanel`; options are channel, rate"),
+        ('[[source]]\nuri = "stdin:?format=s24le"', "format (s16le, s32le, f32le)"),
+        ('[[source]]\nuri = "synth:?tones=x"', "got tones x"),
+        ('[[source]]\nuri = "file:/nothing.wav"', "/nothing.wav"),
+        ('[security]\nserver_key = "~nobody1/a"\nclients = "b"', "security.server_key: got '~nob"),
+    ],
+)
+def test_check_config_refuses_what_run_would_refuse(
+    tmp_path: Path, settings: Path, capsys: pytest.CaptureFixture[str], added: str, told: str
+) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text(f"{settings.read_text()}\n{added}\n")
+    assert call("check-config", bad) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('control = "ipc:', 'control = "tcp:', "allowed is ipc://"),
+        ('publish = ["ipc:', 'publish = ["ipc:///a\\u0000", "ipc:', "no null character"),
+        (
+            'publish = ["ipc:',
+            f'publish = ["tcp://127.0.0.1:{"9" * 5000}", "ipc:',
+            "PORT: 0 to 65535",
+        ),
+        ('folders = ["', 'folders = ["/nowhere", "', "model.folders: got /nowhere"),
+        ('folders = ["', 'folders = ["~nobody1", "', "model.folders: got '~nobody1'"),
+    ],
+)
+def test_check_config_refuses_places_that_are_none(
+    tmp_path: Path,
+    settings: Path,
+    capsys: pytest.CaptureFixture[str],
+    old: str,
+    new: str,
+    told: str,
+) -> None:
+    bad = tmp_path / "bad.toml"
+    text = settings.read_text()
+    assert old in text
+    bad.write_text(text.replace(old, new))
+    assert call("check-config", bad) == 2
+    assert told in capsys.readouterr().err
+    assert call("doctor", "--config", bad) != 0
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_settings_are_read_again_as_the_command_line_changes_them(
+    settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def run_daemon(config: Config, **options: Any) -> int:
+        asked.update(options, config=config)
+        return 0
+
+    monkeypatch.setattr(cli, "run_daemon", run_daemon)
+    assert call("run", "--config", settings, "--model", "base", "--loop") == 0
+    settings.write_text(settings.read_text() + "[gate]\nhold_s = 2.0\n")
+    again = asked["read_again"]()
+    assert (again.model.name, again.source[0].loop, again.gate.hold_s) == ("base", True, 2.0)
+    assert asked["config"].gate.hold_s != 2.0
+    assert call("run", "--model", "base") == 0
+    assert asked["read_again"] is None
 
 
 def test_a_broken_bundle_does_not_hide_the_others(

@@ -7,7 +7,8 @@ from fuzz_config import target
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from instrd.daemon.config import Config, read_config
+from instrd.daemon.config import Config
+from instrd.daemon.configfile import read_config
 from instrd.daemon.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +58,7 @@ def test_all_mistakes_are_listed_at_once(tmp_path: Path) -> None:
     for mistake in (
         "colour: is not a setting; allowed: daemon, security, source",
         "daemon.publish: got 'tcp://127.0.0.1:1'",
-        "daemon.log_level: got 'loud'",
+        "daemon.log_level: got 'loud', allowed: debug, info, warning, error",
         "source[0].id: got 'Big Mic'",
         "analysis.hop_s: got nan",
         "analysis.ring_s: got 'long'",
@@ -80,8 +81,11 @@ def test_all_mistakes_are_listed_at_once(tmp_path: Path) -> None:
         ('[security]\nserver_key = "a"', "security.clients: is missing"),
         ('[security]\nclients = "a"', "security.server_key: is missing"),
         ("[daemon", "is not TOML"),
-        ("source = 3", "source: got 3"),
-        ("thresholds = []", "thresholds: got []"),
+        ("source = 3", "source: got 3, allowed tables: [[source]]"),
+        ('[source]\nuri = "mic:"', "allowed tables: [[source]]"),
+        ("thresholds = []", "thresholds: got [], allowed a table: [thresholds]"),
+        ('[[source]]\nuri = "stdin:"\n[[source]]\nuri = "stdin:?rate=8000"', "stdin: stands twice"),
+        ('[daemon]\npublish = ["ipc:///a", "ipc:///a"]', "daemon.publish: ipc:///a stands twice"),
         ("[[thresholds]]", "thresholds: got"),
         ('[[source]]\nid = "mic\\n"', "source[0].id: got"),
         ("a = " + "[" * 3000 + "]" * 3000, "nested too deeply"),

@@ -1,5 +1,6 @@
 """Control over real sockets: answers, errors that are replies, garbage that does nothing."""
 
+import os
 import stat
 import threading
 import time
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from instrd.clients.control import ControlError, Reply, Request, default_endpoint, request
-from instrd.daemon.control import ControlSocket
+from instrd.daemon.control import ControlSocket, encoded
 from instrd.daemon.errors import InstrdError, WireError
 
 
@@ -80,6 +81,17 @@ def test_a_command_that_fails_answers_with_its_sentence(
 ) -> None:
     reply = ask(control, asker, b'{"id":"7","cmd":"set_model","model":"best"}')
     assert reply == Reply(id="7", ok=False, error="no model best; allowed: base")
+
+
+def test_a_reply_with_a_path_that_is_no_text_is_sent_all_the_same() -> None:
+    path = os.fsdecode(b"/caf\xe9/x.toml")
+    wrong = Reply(id="7", ok=False, error=f"{path}: cannot be read")
+    odd = Reply(id="7", ok=True, result={"at": path})
+    sent = [msgspec.json.decode(encoded(reply), type=Reply) for reply in (wrong, odd)]
+    assert [(one.id, one.ok, one.error) for one in sent] == [
+        ("7", False, "/caf?/x.toml: cannot be read"),
+        ("7", False, "the result holds what is no text"),
+    ]
 
 
 def test_an_unknown_command_is_told_which_are_allowed(

@@ -100,6 +100,7 @@ def test_without_portaudio_only_a_microphone_is_an_error(monkeypatch: pytest.Mon
         ("mic:usb?channel=3", "error", ExitCode.BAD_INPUT),
         ("mic:harp", "warning", ExitCode.DONE),
         ("stdin:", "ok", ExitCode.DONE),
+        ("stdin:?rate=abc", "error", ExitCode.BAD_INPUT),
         ("file:/nothing.wav", "error", ExitCode.BAD_INPUT),
     ],
 )

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,15 @@ from service_rig import RATE_HZ, Played, Rig, ask_during
 from sounds import tone, two_tones
 from tone_bundle import tone_bundle
 
+from instrd.clients.control import Request
 from instrd.clients.protocol import AnyMessage, Event, Frame, Gap, Heartbeat, State
 from instrd.daemon.commands import commands_of
-from instrd.daemon.config import Config
+from instrd.daemon.config import Config, Threshold
+from instrd.daemon.configfile import read_config
 from instrd.daemon.errors import InstrdError
+from instrd.daemon.service import Chosen
+from instrd.daemon.signals import ReloadWish
+from instrd.daemon.sources import Unbroken
 
 
 def test_a_mask_set_while_running_ends_what_it_hides(rig: Rig) -> None:
@@ -34,6 +40,27 @@ def test_thresholds_can_be_raised_while_running(rig: Rig) -> None:
         rig.ask("set_thresholds", thresholds_on={"harp": 0.5})
     with pytest.raises(InstrdError, match="allowed at most its on"):
         rig.ask("set_thresholds", thresholds_on={"low": 0.1})
+
+
+def test_thresholds_can_be_taken_back(rig: Rig) -> None:
+    with rig:
+        rig.ask("set_thresholds", thresholds_on={"high": 0.9})
+        assert rig.ask("set_thresholds", thresholds_on={"low": 0.8})["thresholds"] == {
+            "high": {"on": 0.9, "off": 0.4},
+            "low": {"on": 0.8, "off": 0.4},
+        }
+        assert rig.ask("set_thresholds")["thresholds"] == {}
+
+
+def test_thresholds_that_were_asked_for_go_with_their_model(
+    tone_config: Config, tone_model: Path
+) -> None:
+    tone_bundle(tone_model / "other", labels=("low", "harp"))
+    rig = Rig(msgspec.structs.replace(tone_config, thresholds={"low": Threshold(0.7, 0.6)}))
+    with rig:
+        rig.ask("set_thresholds", thresholds_on={"high": 0.9})
+        rig.ask("set_model", model="other")
+        assert rig.service.hearing.config.thresholds == {"low": Threshold(0.7, 0.6)}
 
 
 def test_a_pause_is_a_named_gap_and_ends_what_sounds(rig: Rig) -> None:
@@ -181,7 +208,7 @@ def test_reload_takes_over_the_file_and_refuses_a_broken_one(
 ) -> None:
     path = tmp_path / "config.toml"
     rig = Rig(tone_config)
-    rig.commands = commands_of(rig.service, path)
+    rig.commands = commands_of(rig.service, partial(read_config, path))
     folder = tone_config.model.folders[0]
     model = f'[model]\nname = "tones"\nfolders = ["{folder}"]\n'
     with rig:
@@ -193,3 +220,29 @@ def test_reload_takes_over_the_file_and_refuses_a_broken_one(
         with pytest.raises(InstrdError, match=r"decision\.mask"):
             rig.ask("reload")
         assert msgspec.structs.asdict(rig.service.hearing.config) == msgspec.structs.asdict(before)
+
+
+def test_reload_says_what_waits_for_the_next_start(
+    tmp_path: Path, tone_config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = msgspec.structs.replace(tone_config.gate, open_dbfs=-40.0)
+    fresh = msgspec.structs.replace(tone_config, gate=gate)
+    rig = Rig(tone_config)
+    rig.commands = commands_of(rig.service, lambda: fresh)
+    with rig:
+        rig.ask("reload")
+        assert "changes of gate wait for the next start" in caplog.text
+        assert rig.service.hearing.config.gate == tone_config.gate
+
+
+def test_a_defect_in_a_reload_by_signal_does_not_end_the_daemon(rig: Rig) -> None:
+    def broken(_: Request) -> dict[str, Any]:
+        raise RuntimeError("Could not determine home directory.")
+
+    wish = ReloadWish()
+    wish.ask()
+    with rig:
+        sources = {"s0": Chosen(Unbroken(Played(two_tones(RATE_HZ))), lossless=True)}
+        commands = {**rig.commands, "reload": broken}
+        assert rig.service.run(sources, commands, wish) == 0
+    rig.check_events()

@@ -9,6 +9,7 @@ from instrd.daemon.config import SourceChoice
 from instrd.daemon.doctor.finding import Finding, wrong
 from instrd.daemon.errors import DeviceError, SourceError, exit_code_of
 from instrd.daemon.recording.devices import choose_device, find_device, list_devices, portaudio
+from instrd.daemon.sources import check_source as check_source_uri
 from instrd.daemon.sources import open_source, scheme_of
 from instrd.daemon.sources.mic import wanted_of
 from instrd.daemon.sources.uri import parse
@@ -61,6 +62,7 @@ def check_source(choice: SourceChoice) -> Finding:
             found = "no default microphone: the bundled recording would play, once"
             return Finding(check, "warning", found, "name what to listen to")
     try:
+        check_source_uri(choice.uri, loop=choice.loop)
         if scheme_of(choice.uri) == "mic":
             return _check_microphone(check, choice.uri)
         if scheme_of(choice.uri) == "stdin":

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from instrd.daemon.config import Config, read_config
+from instrd.daemon.config import Config
+from instrd.daemon.configfile import read_config
 from instrd.daemon.doctor.audio import (
     check_devices,
     check_holders,
@@ -39,7 +40,10 @@ def checks_of(config: Config) -> Iterator[tuple[str, Check]]:
     yield "versions", check_versions
     yield "clocks", check_clocks
     yield "NTP", check_ntp
-    folders = model_folders(config)
+    try:
+        folders = model_folders(config)
+    except ConfigError:
+        folders = []  # the check of the model tells
     for name, folder in list_bundles(folders).items():
         yield f"bundle {name}", partial(check_bundle, folder, folders)
     yield f"model {config.model.name}", partial(check_model, config)

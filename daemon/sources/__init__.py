@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.sources.file import open_file
-from instrd.daemon.sources.mic import open_microphone
+from instrd.daemon.sources.mic import open_microphone, wanted_of
 from instrd.daemon.sources.microphone import Microphone
 from instrd.daemon.sources.pace import Paced
-from instrd.daemon.sources.pipe import open_stdin
+from instrd.daemon.sources.pipe import open_stdin, options_of
 from instrd.daemon.sources.source import (
     Block,
     Feed,
@@ -33,6 +33,7 @@ __all__ = [
     "Source",
     "Standing",
     "Unbroken",
+    "check_source",
     "open_feed",
     "open_source",
     "scheme_of",
@@ -75,6 +76,17 @@ def open_source(uri: str, *, pace: Pace, loop: bool = False) -> Source:
     if address.scheme == MICROPHONE:
         raise SourceError(f"source {uri}: a microphone is not allowed here")
     return Paced(OPENERS[address.scheme](address, pace, loop=loop), pace)
+
+
+def check_source(uri: str, *, loop: bool = False) -> None:
+    """Raise SourceError where a source can never be opened so; a device is not looked for."""
+    address = _address(uri)
+    if address.scheme == MICROPHONE:
+        wanted_of(address, loop=loop)
+    elif address.scheme == "stdin":
+        options_of(address, loop=loop)
+    else:
+        open_source(uri, pace="fast", loop=loop).close()
 
 
 def scheme_of(uri: str) -> str:

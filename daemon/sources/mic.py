@@ -22,12 +22,12 @@ class MicrophoneOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 def open_microphone(uri: SourceUri, *, loop: bool) -> Microphone:
     """Start to record an audio input at its own rate with all its channels, which we mix."""
+    return Microphone(wanted_of(uri, loop=loop))
+
+
+def wanted_of(uri: SourceUri, *, loop: bool = False) -> Wanted:
+    """Return what an address asks for; raises `SourceError`."""
     if loop:
         raise SourceError(f"source {uri.text}: a microphone cannot be looped")
-    return Microphone(wanted_of(uri))
-
-
-def wanted_of(uri: SourceUri) -> Wanted:
-    """Return what an address asks for."""
     options = uri.options(MicrophoneOptions)
     return Wanted(uri.name, options.channel, options.rate)

@@ -37,15 +37,21 @@ SAMPLE_TYPES = {"s16le": ("<i2", 2.0**-15), "s32le": ("<i4", 2.0**-31), "f32le":
 
 def open_stdin(uri: SourceUri, pace: Pace, *, loop: bool) -> Source:
     """Read what is piped in."""
-    if loop:
-        raise SourceError("source stdin: cannot be looped, a pipe comes only once")
-    if uri.name:
-        raise SourceError(f"source {uri.text}: got {uri.name!r} behind the colon, allowed: nothing")
+    options = options_of(uri, loop=loop)
     if sys.stdin is None:
         raise SourceError("source stdin: is closed; pipe raw samples into it")
     if os.isatty(STDIN):
         raise SourceError("source stdin: is a terminal; pipe raw samples into it")
-    return Pipe(STDIN, uri.options(PipeOptions), pace)
+    return Pipe(STDIN, options, pace)
+
+
+def options_of(uri: SourceUri, *, loop: bool) -> PipeOptions:
+    """Return what an address says of the bytes; raises `SourceError`."""
+    if loop:
+        raise SourceError("source stdin: cannot be looped, a pipe comes only once")
+    if uri.name:
+        raise SourceError(f"source {uri.text}: got {uri.name!r} behind the colon, allowed: nothing")
+    return uri.options(PipeOptions)
 
 
 class Pipe:

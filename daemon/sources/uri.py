@@ -1,7 +1,7 @@
 """Source addresses: `scheme:rest?option=value&option=value`."""
 
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -34,8 +34,14 @@ class SourceUri:
             pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
             return msgspec.convert(dict(pairs), kind, strict=False)
         except ValueError as error:
-            allowed = ", ".join(kind.__struct_fields__)
+            allowed = ", ".join(_option(field) for field in msgspec.structs.fields(kind))
             raise SourceError(f"source {self.text}: {error}; options are {allowed}") from error
+
+
+def _option(field: msgspec.structs.FieldInfo) -> str:
+    """Return an option with what it may be, where that is one of a few."""
+    few = get_args(field.type) if get_origin(field.type) is Literal else ()
+    return f"{field.name} ({', '.join(few)})" if few else field.name
 
 
 def parse(text: str) -> SourceUri:

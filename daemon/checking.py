@@ -1,0 +1,50 @@
+"""`instrd check-config`."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from instrd.daemon.config import Config
+from instrd.daemon.configfile import read_config
+from instrd.daemon.endpoints import check_endpoint
+from instrd.daemon.errors import ConfigError, InstrdError
+from instrd.daemon.hearing import Hearing
+from instrd.daemon.ipc import checked_path
+from instrd.daemon.security import read_security
+from instrd.daemon.sources import check_source
+from instrd.models.errors import BundleError
+
+
+def check_config(
+    file: Annotated[Path, typer.Argument(help="A TOML file of settings.")] = Path("config.toml"),
+) -> None:
+    """Say everything that is wrong with a file of settings, at once."""
+    errors = list(mistakes_of(read_config(file)))
+    if errors:
+        raise ConfigError("\n".join([f"{file} has {len(errors)} mistake(s):", *errors]))
+    typer.echo(f"{file}: good")
+
+
+def mistakes_of(settings: Config) -> Iterator[str]:
+    """Yield a line for each thing with which `instrd run` would not start."""
+    for check in _checks_of(settings):
+        try:
+            check()
+        except (InstrdError, BundleError) as error:
+            yield from (f"  {line}" for line in str(error).splitlines())
+
+
+def _checks_of(settings: Config) -> Iterator[Callable[[], object]]:
+    has_keys = bool(settings.security.server_key)
+    for endpoint in settings.daemon.publish:
+        yield partial(check_endpoint, endpoint, has_keys=has_keys)
+    if settings.daemon.control not in {"", "none"}:
+        yield partial(checked_path, settings.daemon.control)
+    yield partial(read_security, settings.security)
+    for choice in settings.source:
+        if choice.uri != "auto":
+            yield partial(check_source, choice.uri, loop=choice.loop)
+    yield partial(Hearing, settings, "check")
