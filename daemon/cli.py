@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import track
 
+from instrd.clients.control import ControlError
 from instrd.clients.keyfile import KeyFileError
+from instrd.daemon.asking import ask
 from instrd.daemon.checking import check_config
 from instrd.daemon.classify import classify as classify_file
 from instrd.daemon.cli_following import keygen, tail, watch
@@ -29,7 +31,10 @@ from instrd.daemon.tables import device_table, model_table, verdict_table
 from instrd.models.errors import AudioFileError, BundleError
 
 S = TypeVar("S", bound=msgspec.Struct)
-ON_PURPOSE = (InstrdError, BundleError, AudioFileError, KeyFileError, ConnectionError)
+ON_PURPOSE = (
+    *(InstrdError, BundleError, AudioFileError),
+    *(KeyFileError, ControlError, ConnectionError),
+)
 OF_PROGRAM = ("--help", "-h", "--version")
 """Options that belong to `instrd`; any other one before a command belongs to `instrd run`."""
 
@@ -161,7 +166,7 @@ def classify(
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-for command in (tail, watch, keygen, check_config):
+for command in (tail, watch, ask, keygen, check_config):
     app.command()(command)
 
 

@@ -1,0 +1,65 @@
+"""`instrd ask`: one command to a running instrd, from a terminal or a script."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from instrd.clients.control import default_endpoint, request
+from instrd.daemon.errors import ConfigError, InstrdError
+
+Thresholds = list[str] | None
+
+
+def ask(
+    command: Annotated[
+        str,
+        typer.Argument(
+            help="ping, get_state, list_sources, list_models, set_model, set_thresholds, set_mask, "
+            "pause, resume, reload or shutdown."
+        ),
+    ],
+    *,
+    model: Annotated[str | None, typer.Option(help="set_model: the name of a bundle.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="pause, resume, get_state: the id of one; else all.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="set_mask: only these, as piano,guitar; else all.")
+    ] = None,
+    on: Annotated[
+        Thresholds, typer.Option(help="set_thresholds: as piano=0.7; again for more.")
+    ] = None,
+    off: Annotated[
+        Thresholds, typer.Option(help="set_thresholds: as piano=0.5; again for more.")
+    ] = None,
+    connect: Annotated[
+        str | None, typer.Option(help="Its control endpoint; default: the one of this user.")
+    ] = None,
+) -> None:
+    """Ask a running instrd to do something, and print its answer as JSON."""
+    fields: dict[str, Any] = {
+        "model": model,
+        "source": source,
+        "labels": [label.strip() for label in labels.split(",")] if labels else None,
+        "thresholds_on": _by_label("--on", on or ()),
+        "thresholds_off": _by_label("--off", off or ()),
+    }
+    given = {name: value for name, value in fields.items() if value}
+    reply = request(connect or default_endpoint(), command, **given)
+    if not reply.ok:
+        raise InstrdError(reply.error or "no reason was given")
+    typer.echo(msgspec.json.format(msgspec.json.encode(reply.result), indent=1).decode())
+
+
+def _by_label(option: str, texts: Sequence[str]) -> dict[str, float]:
+    """Return what stands as LABEL=PROBABILITY; raises `ConfigError`."""
+    found = {}
+    for text in texts:
+        label, _, probability = text.partition("=")
+        try:
+            found[label.strip()] = float(probability)
+        except ValueError as error:
+            raise ConfigError(f"{option}: got {text!r}, allowed: LABEL=PROBABILITY") from error
+    return found
