@@ -47,9 +47,8 @@ class SourcePanel:
         else:
             word = self._decision(SHORT_DECISION_WIDTH)
             head = [word.append_text(self._level(self._inner - SHORT_DECISION_WIDTH))]
-        shown = self.labels[:room]
-        rows = [*head, *(self._label(at, label) for at, label in enumerate(shown))]
-        rows.append(self._axis(len(self.labels) - len(shown)))
+        shown = self._worth_rows(room)
+        rows = [*head, *map(self._label, shown), self._axis(len(self.labels) - len(shown))]
         for row in rows:
             row.truncate(self._inner)
         return Panel(
@@ -88,6 +87,15 @@ class SourcePanel:
         if self.source.status is not None and not self.heard:
             return self.source.status.status
         return "" if self.source.state is None else self.source.state.decision
+
+    def _worth_rows(self, room: int) -> list[int]:
+        """Choose labels for the rows: first what sounds, then what did lately; in order."""
+        lately = {one.label for one in self.source.soundings.values()}
+
+        def dispensable(at: int) -> tuple[bool, bool]:
+            return self.labels[at] not in self.active, self.labels[at] not in lately
+
+        return sorted(sorted(range(len(self.labels)), key=dispensable)[:room])
 
     @property
     def _inner(self) -> int:
@@ -139,7 +147,8 @@ class SourcePanel:
         text.truncate(width - 1, overflow="ellipsis", pad=True)
         return text.append(" ")
 
-    def _label(self, at: int, label: str) -> Text:
+    def _label(self, at: int) -> Text:
+        label = self.labels[at]
         colour, share = self._colour(label), self._probability(at)
         number = "  - " if share is None else f"{share:.2f}"
         sounds = label in self.active

@@ -82,6 +82,12 @@ def drawn(picture: Picture, link: Link = ALIVE, width: int = 80, height: int = 2
     return captured.get().splitlines()
 
 
+def labels_in(rows: list[str]) -> list[str]:
+    """Return the labels that have a row, from top to bottom; `draw` puts a border before each."""
+    words = (row.split() for row in rows)
+    return [word[1] for word in words if len(word) > 2 and word[1] in LABELS and "━" in word[2]]
+
+
 @pytest.fixture
 def playing() -> Picture:
     return picture_of(
@@ -144,11 +150,21 @@ def test_a_terminal_of_80x24_shows_all_13_labels_in_the_models_order_and_a_big_w
     playing: Picture,
 ) -> None:
     rows = drawn(playing)
-    shown = [row.split()[1] for row in rows if len(row.split()) > 1 and row.split()[1] in LABELS]
-    assert tuple(shown) == LABELS
+    assert tuple(labels_in(rows)) == LABELS
     word = big("piano")
     assert word is not None
     assert any(word[1].rstrip() in row for row in rows)
+
+
+def test_where_rows_are_few_what_sounds_has_one_then_what_did_lately_in_the_models_order(
+    playing: Picture,
+) -> None:
+    playing.take(state("piano", "voice"))
+    playing.take(changed("event", label="violin", event="off", id="e1", t_off_us=NOW_US))
+    rows = drawn(playing, height=12)
+    assert labels_in(rows) == ["bass", "cello", "clarinet", "drum", "piano", "violin", "voice"]
+    assert any("and 6 more labels" in row for row in rows)
+    assert labels_in(drawn(playing, height=8)) == ["piano", "violin", "voice"]
 
 
 def test_several_sources_share_the_terminal(playing: Picture) -> None:
