@@ -7,7 +7,6 @@ import platform
 import re
 import signal
 import threading
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -25,7 +24,7 @@ from instrd.clients.tail import line_of
 from instrd.daemon.commands import ReadAgain, commands_of
 from instrd.daemon.config import Config, SourceChoice, refuse_contradictions
 from instrd.daemon.control import ControlSocket
-from instrd.daemon.demo import demo_path, truth
+from instrd.daemon.demo import demo_path, playing_s
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.heap import share_heap
 from instrd.daemon.hearing import Hearing
@@ -87,9 +86,9 @@ def run(config: Config, *, read_again: ReadAgain, dashboard: bool, console: Cons
             opened.enter_context(_drawing(publisher.plain_endpoints[0], console))
         service = Service(hearing, publisher, control, say, wish, supervisor=supervisor)
         exit_code = service.run(sources, commands_of(service, read_again), reload_wish)
-    is_demo = any(chosen.is_demo for chosen in sources.values())
-    if (is_demo or dashboard) and wish.reason != signal.SIGHUP.name:  # its terminal is gone
-        tally.show(console, _playing_s() if is_demo else None)
+    demo = next((name for name, chosen in sources.items() if chosen.is_demo), None)
+    if (demo or dashboard) and wish.reason != signal.SIGHUP.name:  # its terminal is gone
+        tally.show(console, playing_s(tally.heard_s[demo]) if demo else None)
     return exit_code
 
 
@@ -122,14 +121,6 @@ def _open_auto(
     console.print(str(wrong), markup=False, highlight=False, soft_wrap=True)
     console.print("Playing the bundled recording at its real pace instead.")
     return name, replace(opened, is_demo=True)
-
-
-def _playing_s() -> dict[str, float]:
-    """Return how long each instrument of the bundled recording really plays."""
-    seconds: defaultdict[str, float] = defaultdict(float)
-    for sounding in truth().events:
-        seconds[sounding.label] += sounding.t_off_s - sounding.t_on_s
-    return dict(seconds)
 
 
 def _name_of(uri: str, taken: Mapping[str, Chosen]) -> str:

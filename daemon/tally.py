@@ -28,6 +28,8 @@ class Tally:
     """Takes every published message; keeps sums only."""
 
     heard: dict[str, Total] = field(default_factory=lambda: defaultdict(Total))
+    heard_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Of each source, up to the end of its newest frame."""
     frames: int = 0
     silent: int = 0
     unknown: int = 0
@@ -50,6 +52,7 @@ class Tally:
 
     def _take_frame(self, frame: Frame) -> None:
         self.frames += 1
+        self.heard_s[frame.source] = frame.s1 / frame.rate_hz
         self.silent += frame.decision == "silence"
         self.unknown += frame.decision == "unknown"
         if self.began_us is None:

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from instrd.daemon.demo import Truth, demo_path, truth
+from instrd.daemon.demo import Truth, demo_path, playing_s, truth
 
 LABELS = {
     *("bass", "cello", "clarinet", "drum", "flute", "guitar"),
@@ -116,6 +116,19 @@ def test_the_declared_silence_lasts_a_second_and_is_silent(
         assert level_dbfs(span(music, told, silence.t_on_s, silence.t_off_s - 0.02)) < -80
         for event in told.events:
             assert event.t_off_s <= silence.t_on_s or event.t_on_s >= silence.t_off_s - 0.02
+
+
+def test_of_a_part_of_the_piece_only_what_plays_in_it_counts(told: Truth) -> None:
+    assert playing_s(0) == {}
+    first = told.events[0]
+    assert playing_s(first.t_on_s + 0.5) == {first.label: pytest.approx(0.5)}
+
+
+def test_a_piece_that_begins_anew_plays_all_of_it_and_a_part(told: Truth) -> None:
+    once, part = playing_s(told.seconds), playing_s(10)
+    assert set(once) == {event.label for event in told.events}
+    both = {label: seconds + part.get(label, 0) for label, seconds in once.items()}
+    assert playing_s(told.seconds + 10) == pytest.approx(both)
 
 
 def test_spans_close_short_gaps_and_keep_long_ones() -> None:
