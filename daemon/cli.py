@@ -3,6 +3,7 @@
 import logging
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
@@ -188,6 +189,9 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(
         format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False)]
     )
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name that the terminal cannot show ends no program.
+        sys.stdout.reconfigure(errors="replace")
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in OF_PROGRAM):
         arguments = ["run", *arguments]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import PROGRAM
+from program import PROGRAM, started
 
 from instrd.daemon.printing import Printing
 from instrd.daemon.signals import StopWish
@@ -41,6 +41,20 @@ def test_a_full_disk_is_told_once_and_so_is_its_end(
         "standard output cannot be written (No space left on device); going on",
         "standard output is written again, 2 line(s) later",
     ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "--pace", "fast", "--no-dashboard", "--source"), ("classify",)]
+)
+def test_a_name_that_the_terminal_cannot_show_is_printed_with_question_marks(
+    arguments: tuple[str, ...], settings: Path, two: Path
+) -> None:
+    odd = two.rename(two.with_name("ü.wav"))
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    with started(*arguments, odd, "--config", settings, extra=ascii_only) as program:
+        out, errors = program.communicate(timeout=60)
+    assert program.returncode == 0, errors
+    assert "?.wav" in out
 
 
 @pytest.mark.skipif(not FULL_DISK.exists(), reason="has no full disk to offer")
