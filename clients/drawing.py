@@ -1,5 +1,7 @@
 """The picture drawn for a terminal of any size."""
 
+from textwrap import wrap
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -10,9 +12,10 @@ from instrd.clients.sourcepanel import SourcePanel
 
 def render(picture: Picture, link: Link, width: int, height: int) -> RenderableType:
     """Return the dashboard, with as much detail as `height` rows allow."""
-    share = (height - 1) // max(1, len(picture.sources))
+    above = [_header(picture, link, width), *_notes(link, width)]
+    share = (height - len(above)) // max(1, len(picture.sources))
     panels = (SourcePanel(picture, source, link, width) for source in picture.sources.values())
-    return Group(_header(picture, link, width), *(panel.draw(share) for panel in panels))
+    return Group(*above, *(panel.draw(share) for panel in panels))
 
 
 def _header(picture: Picture, link: Link, width: int) -> Text:
@@ -23,7 +26,12 @@ def _header(picture: Picture, link: Link, width: int) -> Text:
         left.append(f" · model {picture.model.name} on {picture.model.device}", style="grey58")
     right = _pulse(picture, link)
     left.truncate(max(0, width - len(right) - 1), overflow="ellipsis", pad=True)
-    return left.append(" ").append_text(right)
+    left.append(" ").append_text(right).truncate(width, overflow="ellipsis")
+    return left
+
+
+def _notes(link: Link, width: int) -> list[Text]:
+    return [Text(line, style="bold yellow") for line in wrap(link.trouble, width)]
 
 
 def _pulse(picture: Picture, link: Link) -> Text:

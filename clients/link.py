@@ -13,6 +13,7 @@ class Link:
     heartbeat_age_s: float | None = None  # None before the first
     ended: bool = False
     lost: int = 0  # messages
+    trouble: str = ""  # why it does not come about, if that is known
 
     @property
     def alive(self) -> bool:
@@ -26,4 +27,5 @@ def link_of(subscriber: Subscriber) -> Link:
         heartbeat_age_s=subscriber.heartbeat_age_s,
         ended=subscriber.ended,
         lost=subscriber.lost.total(),
+        trouble=subscriber.trouble,
     )

@@ -64,6 +64,7 @@ class Subscriber:
         self.invalid = 0  # messages that could not be read
         self._prefixes = _prefixes(sources, kinds)
         self._clock_s = clock_s
+        self._opened_s = clock_s()
         self._heartbeat_s: float | None = None
         self._runs: dict[str, _Run] = {}
         self._over: set[str] = set()  # runs that said bye
@@ -125,6 +126,12 @@ class Subscriber:
     def heartbeat_age_s(self) -> float | None:
         """How long ago a heartbeat was received; None before the first."""
         return None if self._heartbeat_s is None else self._clock_s() - self._heartbeat_s
+
+    @property
+    def silent_s(self) -> float:
+        """How long no heartbeat has been received, since the last one or since the beginning."""
+        age_s = self.heartbeat_age_s
+        return self._clock_s() - self._opened_s if age_s is None else age_s
 
     @property
     def alive(self) -> bool:

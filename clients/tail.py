@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from instrd.clients.codec import encode
 from instrd.clients.protocol import AnyMessage, Bye, Event, Gap, Heartbeat, Hello, Model, Status
-from instrd.clients.subscriber import WAKE_S, Subscriber
+from instrd.clients.subscriber import DEAD_AFTER_S, WAKE_S, Subscriber
 
 
 def lines(
@@ -15,18 +15,29 @@ def lines(
 
     As JSON that is every message; else what begins, ends, fails or falls silent.
     """
-    was_alive, trouble = False, ""
+    told: set[str] = set()  # faults since all was well
     while not (subscriber.ended or stop()):
         message = subscriber.receive(WAKE_S)
         if message is not None:
             line = encode(message).decode() if as_json else line_of(message)
             if line is not None:
                 yield line
-        if was_alive and not subscriber.alive and not subscriber.ended and not as_json:
-            yield "no heartbeat for 3 s: instrd is dead, stuck or out of reach"
-        if subscriber.trouble and not trouble and not as_json:
-            yield subscriber.trouble
-        was_alive, trouble = subscriber.alive, subscriber.trouble
+        fault = "" if as_json else _fault_of(subscriber)
+        if fault and fault not in told:
+            yield fault
+        told = set() if subscriber.alive else told | {fault}
+
+
+def _fault_of(subscriber: Subscriber) -> str:
+    """Say why nothing comes, or nothing while all is well or not known yet."""
+    if subscriber.trouble:
+        return subscriber.trouble
+    if subscriber.ended or subscriber.silent_s < DEAD_AFTER_S:
+        return ""
+    if subscriber.heartbeat_age_s is not None:
+        return f"no heartbeat for {DEAD_AFTER_S:.0f} s: instrd is dead, stuck or out of reach"
+    where = ", ".join(subscriber.endpoints)
+    return f"nothing heard from {where} yet: is instrd running, is the address right?"
 
 
 def line_of(message: AnyMessage) -> str | None:

@@ -209,6 +209,13 @@ def test_before_the_first_heartbeat_it_waits_and_names_the_endpoint() -> None:
     assert "waiting for tcp://127.0.0.1:5570" in row
 
 
+@pytest.mark.parametrize("width", [80, 30])
+def test_a_follower_sees_why_nothing_comes(width: int) -> None:
+    why = "tcp://127.0.0.1:5570 hangs up during the handshake; is the server key its own?"
+    rows = drawn(Picture(), Link(endpoint="tcp://127.0.0.1:5570", trouble=why), width)
+    assert " ".join(row.strip() for row in rows[1:]) == why
+
+
 def test_markup_in_names_from_outside_is_not_obeyed(playing: Picture) -> None:
     playing.take(changed("status", description="[red]mic[/red]"))
     assert any("[red]mic[/red]" in row for row in drawn(playing))

@@ -238,3 +238,30 @@ def test_lines_say_when_the_heartbeat_stops(
     assert "piano" in next(told)
     clock.now_s += 3.1
     assert next(told).startswith("no heartbeat for 3 s")
+
+
+def test_lines_say_once_that_nothing_has_been_heard_at_all(
+    daemon: FakeDaemon, subscriber: Subscriber, clock: Clock
+) -> None:
+    told = lines(subscriber)
+    daemon.send(event(1))
+    assert "piano" in next(told)
+    clock.now_s += 3.1
+    assert next(told) == (
+        f"nothing heard from {daemon.endpoint} yet: is instrd running, is the address right?"
+    )
+    daemon.send(event(2), beat(1), BYE)
+    assert "piano" in next(told)
+    assert next(told).endswith("bye: SIGTERM")
+
+
+def test_lines_tell_what_keeps_a_connection_from_coming_about_and_no_more(
+    daemon: FakeDaemon, subscriber: Subscriber, clock: Clock
+) -> None:
+    assert subscriber.receive(0) is None  # looks at the handshake
+    subscriber._handshakes.trouble = "hangs up"
+    told = lines(subscriber)
+    assert next(told) == "hangs up"
+    clock.now_s += 3.1
+    daemon.send(event(1))
+    assert "piano" in next(told)
