@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from instrd.clients.codec import encode
-from instrd.clients.protocol import AnyMessage, Bye, Event, Gap, Heartbeat, Hello, Model, Status
+from instrd.clients.protocol import (
+    Active,
+    AnyMessage,
+    Bye,
+    Event,
+    Gap,
+    Heartbeat,
+    Hello,
+    Model,
+    State,
+    Status,
+)
 from instrd.clients.subscriber import DEAD_AFTER_S, WAKE_S, Subscriber
 
 
@@ -57,6 +68,8 @@ def _text(message: AnyMessage) -> str | None:
             length_s = (t_off_us - message.t_on_us) / 1e6
             text = f"{message.label:<12}  off  p {message.p_mean:.2f}  after {length_s:.1f} s"
             text += f" ({message.end_reason})"
+        case State(retained=True, active=(_, *_) as active):
+            text = f"sounding: {', '.join(map(_since, active))}"
         case Gap():
             text = f"{message.count} samples lost ({message.reason})"
         case Status():
@@ -80,9 +93,17 @@ def _when_us(message: AnyMessage) -> int:
             return message.t_pub_us
 
 
+def _since(active: Active) -> str:
+    return f"{active.label} since {_moment(active.t_on_us):%H:%M:%S}"
+
+
 def _clock(t_us: int) -> str:
-    moment = datetime.fromtimestamp(t_us / 1e6, UTC).astimezone()
+    moment = _moment(t_us)
     return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+
+
+def _moment(t_us: int) -> datetime:
+    return datetime.fromtimestamp(t_us / 1e6, UTC).astimezone()
 
 
 def _printable(text: str) -> str:

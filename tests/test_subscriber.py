@@ -3,14 +3,16 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 import zmq
+from msgspec import UNSET
 
 from instrd.clients.codec import decode, encode, topic
-from instrd.clients.protocol import AnyMessage, Bye, Event, Heartbeat, Level, Status
+from instrd.clients.protocol import AnyMessage, Bye, Event, Heartbeat, Level, State, Status
 from instrd.clients.subscriber import Subscriber
 from instrd.clients.tail import lines
 
@@ -222,6 +224,19 @@ def test_lines_tell_what_begins_and_ends(daemon: FakeDaemon, subscriber: Subscri
     assert told[1].endswith("mic1            piano         on   p 0.81")
     assert told[2].endswith("mic1            piano         off  p 0.77  after 3.2 s (decay)")
     assert told[3].endswith("instrd          bye: SIGTERM")
+
+
+def test_lines_begin_with_what_sounds_already(daemon: FakeDaemon, subscriber: Subscriber) -> None:
+    state = golden("state")
+    assert isinstance(state, State)
+    state = msgspec.structs.replace(state, run="run1", source="mic1", retained=True)
+    quiet = msgspec.structs.replace(state, source="mic2", active=())
+    later = msgspec.structs.replace(state, seq=state.seq + 1, retained=UNSET)
+    daemon.send(state, quiet, later, BYE)
+    began = datetime.fromtimestamp(state.active[0].t_on_us / 1e6, UTC).astimezone()
+    begins, bye = lines(subscriber)
+    assert begins.endswith(f"mic1            sounding: piano since {began:%H:%M:%S}")
+    assert "bye" in bye
 
 
 def test_lines_as_json_tell_everything(daemon: FakeDaemon, subscriber: Subscriber) -> None:
