@@ -7,15 +7,18 @@ from rich.text import Text
 
 from instrd.clients.link import Link
 from instrd.clients.picture import Picture
-from instrd.clients.sourcepanel import SourcePanel
+from instrd.clients.sourcepanel import FAINT, SourcePanel
 
 
 def render(picture: Picture, link: Link, width: int, height: int) -> RenderableType:
     """Return the dashboard, with as much detail as `height` rows allow."""
     above = [_header(picture, link, width), *_notes(link, width)]
-    share = (height - len(above)) // max(1, len(picture.sources))
-    panels = (SourcePanel(picture, source, link, width) for source in picture.sources.values())
-    return Group(*above, *(panel.draw(share) for panel in panels))
+    room, sources = height - len(above), list(picture.sources.values())
+    shown = sources if len(sources) <= room else sources[: max(0, room - 1)]
+    panels = [SourcePanel(picture, source, link, width) for source in shown]
+    hidden = len(sources) - len(shown)
+    below = [Text(f"and {hidden} more sources", style=FAINT)] if hidden else []
+    return Group(*above, *(panel.draw(room // len(shown)) for panel in panels), *below)
 
 
 def _header(picture: Picture, link: Link, width: int) -> Text:

@@ -72,15 +72,15 @@ def timeline(
 
 
 def time_axis(width: int) -> Text:
-    """Draw the scale under the timelines."""
+    """Draw the scale under the timelines, with as many marks as there is room for."""
     seconds = TIMELINE_US // 1_000_000
-    text = [" "] * width
+    text, now = "", "now╵"
     for mark in range(seconds, 0, -5):
         at = (seconds - mark) * width // seconds
-        label = f"╵-{mark} s" if mark == seconds else f"╵-{mark}"
-        text[at : at + len(label)] = label
-    text[-4:] = "now╵"
-    return Text("".join(text[:width]), style="grey50")
+        label = f"╵-{mark} s " if mark == seconds else f"╵-{mark} "
+        if len(text) <= at <= width - len(now) - len(label):
+            text = text.ljust(at) + label
+    return Text(text.ljust(width - len(now)) + now, style="grey50")
 
 
 def _joined(cells: Iterable[tuple[str, str]]) -> Text:

@@ -21,7 +21,8 @@ FAINT: Final = "grey42"
 STALE_US: Final = 1_500_000  # a frame older than this no longer says what sounds
 LABEL_WIDTH: Final = 10
 FEWEST_LABELS: Final = 3
-SHORT_DECISION_WIDTH: Final = 24
+FEWEST_BLOCKS: Final = 4  # of the level; a shorter meter says nothing
+WIDEST_DECISION: Final = 24  # columns, where it shares a row
 WIDE: Final = 48  # columns from which the level shows the peak in numbers
 LISTENING: Final = ("running", "flat")
 
@@ -45,8 +46,7 @@ class SourcePanel:
             space = [Text()] if spare >= ROWS + 2 else []
             head = [self._level(self._inner), *space, *self._big_decision(), *space]
         else:
-            word = self._decision(SHORT_DECISION_WIDTH)
-            head = [word.append_text(self._level(self._inner - SHORT_DECISION_WIDTH))]
+            head = [self._word_and_level(self._inner)]
         shown = self._worth_rows(room)
         rows = [*head, *map(self._label, shown), self._axis(len(self.labels) - len(shown))]
         for row in rows:
@@ -125,7 +125,10 @@ class SourcePanel:
         text.append(*(("● open  ", "green3") if gate == "open" else ("○ gated ", FAINT)))
         if level and level.clipped:
             text.append("CLIP ", style="bold white on red1")
-        return meters.level(rms, peak, max(4, width - len(text) - 1)).append(" ").append_text(text)
+        room = width - len(text) - 1
+        if room < FEWEST_BLOCKS:
+            return text
+        return meters.level(rms, peak, room).append(" ").append_text(text)
 
     def _big_decision(self) -> list[Text]:
         words = self.active or (self.decision,)
@@ -140,12 +143,13 @@ class SourcePanel:
                 row.append(line, style=self._colour(word))
         return rows
 
-    def _decision(self, width: int) -> Text:
+    def _word_and_level(self, width: int) -> Text:
         text = Text()
         for word in self.active or (self.decision,):
             text.append(f"{word} ", style=f"bold {self._colour(word)}")
-        text.truncate(width - 1, overflow="ellipsis", pad=True)
-        return text.append(" ")
+        taken = min(WIDEST_DECISION, self.width // 3)
+        text.truncate(taken - 1, overflow="ellipsis", pad=True)
+        return text.append(" ").append_text(self._level(width - taken))
 
     def _label(self, at: int) -> Text:
         label = self.labels[at]
@@ -210,7 +214,6 @@ class SourcePanel:
 
     def _one_line(self) -> Text:
         text = Text(f"{self.source.source[:14]:<14} ", style="bold")
-        text.append_text(self._decision(SHORT_DECISION_WIDTH))
-        text.append_text(self._level(max(40, self.width - len(text))))
+        text.append_text(self._word_and_level(self.width - len(text)))
         text.truncate(self.width)
         return text

@@ -176,6 +176,30 @@ def test_several_sources_share_the_terminal(playing: Picture) -> None:
         assert any(source in row for row in rows)
 
 
+@pytest.mark.parametrize(("height", "shown"), [(7, 6), (5, 3), (2, 0)])
+def test_sources_that_have_no_row_are_counted(playing: Picture, height: int, shown: int) -> None:
+    for number in range(1, 6):
+        playing.take(state("drum", source=f"mic{number}"))
+    rows = drawn(playing, height=height)
+    assert len(rows) <= height
+    assert sum(row.startswith(("stage-left", "mic")) for row in rows) == shown
+    assert (rows[-1] == f"and {6 - shown} more sources") == (shown < 6)
+
+
+@pytest.mark.parametrize(
+    ("width", "row"),
+    [
+        (40, "stage-left     drum organ …   -23.4 dBFS"),
+        (80, "stage-left     drum organ piano violi… ■■■■■■■■■■■■■■■┃■■■   -23.4 dBFS ● open"),
+    ],
+)
+def test_a_narrow_source_has_words_and_numbers_before_a_meter(
+    playing: Picture, width: int, row: str
+) -> None:
+    playing.take(state("piano", "drum", "violin", "voice", "organ"))
+    assert drawn(playing, width=width, height=4)[1].rstrip() == row
+
+
 def test_a_dead_daemon_is_said_to_be_dead_and_its_last_label_is_not_repeated(
     playing: Picture,
 ) -> None:

@@ -35,3 +35,16 @@ def test_the_shortest_sounding_and_a_gap_are_seen() -> None:
     at_us = NOW_US - TIMELINE_US // 2
     text = meters.timeline([Sounding("piano", at_us, at_us)], [at_us + 2_000_000], NOW_US, 20, "")
     assert text.plain == "··········▪·┊·······"
+
+
+@pytest.mark.parametrize(
+    ("width", "axis"),
+    [
+        (6, "  now╵"),
+        (12, "╵-20 s  now╵"),
+        (20, "╵-20 s    ╵-10  now╵"),
+        (40, "╵-20 s    ╵-15      ╵-10      ╵-5   now╵"),
+    ],
+)
+def test_the_scale_has_as_many_marks_as_there_is_room_for(width: int, axis: str) -> None:
+    assert meters.time_axis(width).plain == axis
