@@ -24,6 +24,7 @@ FEWEST_LABELS: Final = 3
 FEWEST_BLOCKS: Final = 4  # of the level; a shorter meter says nothing
 WIDEST_DECISION: Final = 24  # columns, where it shares a row
 WIDE: Final = 48  # columns from which the level shows the peak in numbers
+PAUSED: Final = "paused"  # the detail of a source that runs while nobody listens
 LISTENING: Final = ("running", "flat")
 
 
@@ -57,7 +58,7 @@ class SourcePanel:
             title_align="left",
             subtitle=self._numbers(),
             subtitle_align="right",
-            border_style=FAINT if self.heard else "red1",
+            border_style=FAINT if self.heard else self._alarm_colour,
             width=self.width,
         )
 
@@ -68,9 +69,16 @@ class SourcePanel:
         return () if self.source.frame is None else self.source.frame.labels
 
     @property
-    def heard(self) -> bool:
+    def condition(self) -> str:
+        """How the source fares, in a word; a paused one runs and nobody listens."""
         status = self.source.status
-        return self.link.alive and (status is None or status.status in LISTENING)
+        if status is None:
+            return "running"
+        return PAUSED if status.detail == PAUSED else status.status
+
+    @property
+    def heard(self) -> bool:
+        return self.link.alive and self.condition in LISTENING
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -84,8 +92,8 @@ class SourcePanel:
         """What to show big: when nobody listens that is the news, not the last label."""
         if not self.link.alive:
             return "ended" if self.link.ended else "no signal"
-        if self.source.status is not None and not self.heard:
-            return self.source.status.status
+        if not self.heard:
+            return self.condition
         return "" if self.source.state is None else self.source.state.decision
 
     def _worth_rows(self, room: int) -> list[int]:
@@ -101,9 +109,13 @@ class SourcePanel:
     def _inner(self) -> int:
         return self.width - 4
 
+    @property
+    def _alarm_colour(self) -> str:
+        return "yellow2" if self.link.alive and self.condition == PAUSED else "red1"
+
     def _colour(self, label: str) -> str:
         if label not in self.labels:
-            return "grey62" if self.heard else "red1"
+            return "grey62" if self.heard else self._alarm_colour
         return COLOURS[self.labels.index(label) % len(COLOURS)]
 
     def _probability(self, at: int) -> float | None:
@@ -113,16 +125,12 @@ class SourcePanel:
         return frame.p_smooth[at] if frame.labels == self.labels else None
 
     def _level(self, width: int) -> Text:
-        level, state = self.source.level, self.source.state
-        rms, peak = (
-            (level.rms_dbfs, level.peak_dbfs)
-            if level and self.heard
-            else (SILENCE_DBFS, SILENCE_DBFS)
-        )
-        gate = state.gate if state and self.heard else "closed"
+        level, state = (self.source.level, self.source.state) if self.heard else (None, None)
+        rms, peak = (level.rms_dbfs, level.peak_dbfs) if level else (SILENCE_DBFS, SILENCE_DBFS)
         peak_text = f"  peak {peak:6.1f}" if width > WIDE else ""
         text = Text(f"{rms:7.1f} dBFS{peak_text} ", style="grey70" if self.heard else FAINT)
-        text.append(*(("● open  ", "green3") if gate == "open" else ("○ gated ", FAINT)))
+        gate_open = state is not None and state.gate == "open"
+        text.append(*(("● open  ", "green3") if gate_open else ("○ gated ", FAINT)))
         if level and level.clipped:
             text.append("CLIP ", style="bold white on red1")
         room = width - len(text) - 1
@@ -188,10 +196,11 @@ class SourcePanel:
         status = self.source.status
         text = Text(f" {self.source.source} ", style="bold")
         if status:
-            style = "green3" if self.heard else "red1"
-            text.append(f"{status.status} ", style=style)
+            style = "green3" if self.heard else self._alarm_colour
+            text.append(f"{self.condition} ", style=style)
             rate = f"{status.rate_hz / 1000:g} kHz" if status.rate_hz else ""
-            about = " · ".join(filter(None, (status.description, rate, status.detail)))
+            detail = "" if self.condition == PAUSED else status.detail
+            about = " · ".join(filter(None, (status.description, rate, detail)))
             text.append(f"{about} " if about else "", style="grey58")
         text.truncate(self._inner, overflow="ellipsis")
         return text

@@ -221,6 +221,19 @@ def test_a_stalled_source_shows_its_status_instead_of_a_label(playing: Picture) 
     assert any("no audio for 1.0 s" in row for row in rows)
 
 
+def test_a_paused_source_is_said_to_be_paused_and_its_last_level_is_not_shown(
+    playing: Picture,
+) -> None:
+    playing.take(changed("status", status="running", detail="paused"))
+    rows = drawn(playing)
+    word = big("paused")
+    assert word is not None
+    assert any(word[0].rstrip() in row for row in rows)
+    assert "stage-left paused" in rows[1]
+    assert not any("running" in row or "-23.4 dBFS" in row for row in rows)
+    assert "paused" in drawn(playing, height=3)[1]
+
+
 def test_old_probabilities_are_not_shown_while_the_gate_is_closed(playing: Picture) -> None:
     playing.take(state(t_pub_us=NOW_US + 2_000_000, gate="closed"))
     rows = drawn(playing)

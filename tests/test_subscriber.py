@@ -217,13 +217,15 @@ def test_lines_tell_what_begins_and_ends(daemon: FakeDaemon, subscriber: Subscri
         on, seq=2, event="off", t_off_us=on.t_on_us + 3_200_000, end_reason="decay"
     )
     status = Status(run="run1", seq=1, source="mic1", status="running", description="evil \x1b[2J")
-    daemon.send(status, level(1), on, off, BYE)
+    paused = Status(run="run1", seq=1, source="mic2", status="running", detail="paused")
+    daemon.send(status, level(1), on, off, paused, BYE)
     told = list(lines(subscriber))
-    assert len(told) == 4
+    assert len(told) == 5
     assert told[0].endswith("mic1            running  evil ?[2J")
     assert told[1].endswith("mic1            piano         on   p 0.81")
     assert told[2].endswith("mic1            piano         off  p 0.77  after 3.2 s (decay)")
-    assert told[3].endswith("instrd          bye: SIGTERM")
+    assert told[3].endswith("mic2            running  paused")
+    assert told[4].endswith("instrd          bye: SIGTERM")
 
 
 def test_lines_begin_with_what_sounds_already(daemon: FakeDaemon, subscriber: Subscriber) -> None:
