@@ -16,22 +16,33 @@ from instrd.clients.tail import lines
 REDRAW_S: Final = 0.125
 
 
-def watch(subscriber: Subscriber, console: Console, stop: Callable[[], bool]) -> None:
-    """Draw until `stop` or until the daemon says bye; plain lines where there is no terminal."""
+def watch(
+    subscriber: Subscriber,
+    console: Console,
+    stop: Callable[[], bool],
+    note: Callable[[], str] = lambda: "",
+) -> None:
+    """Draw until `stop` or until the daemon says bye; plain lines where there is no terminal.
+
+    The picture has a line for `note`, which says what else there is to tell, if anything.
+    """
     if console.is_terminal:
-        _draw(subscriber, console, stop)
+        _draw(subscriber, console, stop, note)
     else:
         for line in lines(subscriber, stop=stop):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _draw(subscriber: Subscriber, console: Console, stop: Callable[[], bool]) -> None:
+def _draw(
+    subscriber: Subscriber, console: Console, stop: Callable[[], bool], note: Callable[[], str]
+) -> None:
     picture = Picture()
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while not (stop() or subscriber.ended):
             _take_until(time.monotonic() + REDRAW_S, subscriber, picture)
             width, height = console.size
-            live.update(render(picture, link_of(subscriber), width, height), refresh=True)
+            drawing = render(picture, link_of(subscriber), width, height, note())
+            live.update(drawing, refresh=True)
     if picture.bye is not None:
         console.print(f"instrd ended: {picture.bye.reason}", markup=False, highlight=False)
 

@@ -8,11 +8,12 @@ from rich.text import Text
 from instrd.clients.link import Link
 from instrd.clients.picture import Picture
 from instrd.clients.sourcepanel import FAINT, SourcePanel
+from instrd.clients.tail import printable
 
 
-def render(picture: Picture, link: Link, width: int, height: int) -> RenderableType:
+def render(picture: Picture, link: Link, width: int, height: int, note: str = "") -> RenderableType:
     """Return the dashboard, with as much detail as `height` rows allow."""
-    above = [_header(picture, link, width), *_notes(link, width)]
+    above = [_header(picture, link, width), *_notes(link, note, width)]
     room, sources = height - len(above), list(picture.sources.values())
     shown = sources if len(sources) <= room else sources[: max(0, room - 1)]
     panels = [SourcePanel(picture, source, link, width) for source in shown]
@@ -33,8 +34,12 @@ def _header(picture: Picture, link: Link, width: int) -> Text:
     return left
 
 
-def _notes(link: Link, width: int) -> list[Text]:
-    return [Text(line, style="bold yellow") for line in wrap(link.trouble, width)]
+def _notes(link: Link, note: str, width: int) -> list[Text]:
+    lines = [*wrap(link.trouble, width), printable(" ".join(note.split()))]
+    rows = [Text(line, style="bold yellow") for line in lines if line]
+    for row in rows:
+        row.truncate(width, overflow="ellipsis")
+    return rows
 
 
 def _pulse(picture: Picture, link: Link) -> Text:

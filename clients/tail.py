@@ -56,7 +56,7 @@ def line_of(message: AnyMessage) -> str | None:
     if text is None:
         return None
     where = "instrd" if isinstance(message, Hello | Model | Heartbeat | Bye) else message.source
-    return _printable(f"{_clock(_when_us(message))}  {where:<14}  {text}")
+    return printable(f"{_clock(_when_us(message))}  {where:<14}  {text}")
 
 
 def _text(message: AnyMessage) -> str | None:
@@ -106,6 +106,6 @@ def _moment(t_us: int) -> datetime:
     return datetime.fromtimestamp(t_us / 1e6, UTC).astimezone()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Device names come from outside; a terminal must not obey them."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -37,6 +38,7 @@ from instrd.daemon.signals import ReloadWish, StopWish, obey_signals
 from instrd.daemon.sources import Microphone, open_feed, scheme_of
 from instrd.daemon.supervisor import Supervisor
 from instrd.daemon.tally import Tally
+from instrd.daemon.withholding import withheld
 
 log = logging.getLogger(__name__)
 DASHBOARD_STOP_S = 2.0
@@ -143,11 +145,12 @@ def _open_control(config: Config, opened: ExitStack) -> ControlSocket | None:
 def _drawing(endpoint: str, console: Console) -> Iterator[None]:
     """Draw the dashboard from a thread that is a subscriber like any other."""
     stop = threading.Event()
+    covered = console.is_terminal and sys.stderr.isatty()
 
     def draw() -> None:
         try:
-            with Subscriber(endpoint) as subscriber:
-                watch(subscriber, console, stop.is_set)
+            with Subscriber(endpoint) as subscriber, withheld(covered=covered) as kept:
+                watch(subscriber, console, stop.is_set, kept.newest)
         except Exception:
             # A picture is not worth the daemon, but its end must not go unnoticed.
             log.exception("the dashboard broke; instrd goes on without it")

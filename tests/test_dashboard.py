@@ -75,10 +75,12 @@ def picture_of(*messages: AnyMessage) -> Picture:
     return picture
 
 
-def drawn(picture: Picture, link: Link = ALIVE, width: int = 80, height: int = 24) -> list[str]:
+def drawn(
+    picture: Picture, link: Link = ALIVE, width: int = 80, height: int = 24, note: str = ""
+) -> list[str]:
     console = Console(width=width, height=height, file=io.StringIO(), color_system=None)
     with console.capture() as captured:
-        console.print(render(picture, link, width, height))
+        console.print(render(picture, link, width, height, note))
     return captured.get().splitlines()
 
 
@@ -251,6 +253,14 @@ def test_a_follower_sees_why_nothing_comes(width: int) -> None:
     why = "tcp://127.0.0.1:5570 hangs up during the handshake; is the server key its own?"
     rows = drawn(Picture(), Link(endpoint="tcp://127.0.0.1:5570", trouble=why), width)
     assert " ".join(row.strip() for row in rows[1:]) == why
+
+
+def test_a_note_has_one_line_however_long_it_is(playing: Picture) -> None:
+    rows = drawn(
+        playing, width=40, note="reload changed nothing:\n  daemon.bogus: is \x1b no setting"
+    )
+    assert rows[1] == "reload changed nothing: daemon.bogus: i…"
+    assert len(rows) <= 24
 
 
 def test_markup_in_names_from_outside_is_not_obeyed(playing: Picture) -> None:
