@@ -11,7 +11,7 @@ from instrd.clients.drawing import render
 from instrd.clients.link import link_of
 from instrd.clients.picture import Picture
 from instrd.clients.subscriber import Subscriber
-from instrd.clients.tail import lines
+from instrd.clients.tail import lines, printable
 
 REDRAW_S: Final = 0.125
 
@@ -44,7 +44,8 @@ def _draw(
             drawing = render(picture, link_of(subscriber), width, height, note())
             live.update(drawing, refresh=True)
     if picture.bye is not None:
-        console.print(f"instrd ended: {picture.bye.reason}", markup=False, highlight=False)
+        reason = printable(picture.bye.reason)
+        console.print(f"instrd ended: {reason}", markup=False, highlight=False)
 
 
 def _take_until(due_s: float, subscriber: Subscriber, picture: Picture) -> None:

@@ -25,7 +25,8 @@ def render(picture: Picture, link: Link, width: int, height: int, note: str = ""
 def _header(picture: Picture, link: Link, width: int) -> Text:
     left = Text.assemble((" instrd ", "bold black on #4dabf7"), " ")
     if picture.run:
-        left.append(picture.node, style="bold").append(f" · run {picture.run}", style="grey58")
+        left.append(printable(picture.node), style="bold")
+        left.append(f" · run {printable(picture.run)}", style="grey58")
     if picture.model:
         left.append(f" · model {picture.model.name} on {picture.model.device}", style="grey58")
     right = _pulse(picture, link)
@@ -44,7 +45,8 @@ def _notes(link: Link, note: str, width: int) -> list[Text]:
 
 def _pulse(picture: Picture, link: Link) -> Text:
     if link.ended:
-        return Text(f"■ ended: {picture.bye.reason if picture.bye else ''} ", style="bold yellow")
+        reason = printable(picture.bye.reason) if picture.bye else ""
+        return Text(f"■ ended: {reason} ", style="bold yellow")
     if link.heartbeat_age_s is None:
         return Text(f"waiting for {link.endpoint} ", style="bold yellow")
     lost = f"{link.lost} messages lost · " if link.lost else ""

@@ -12,6 +12,7 @@ from instrd.clients.bigletters import ROWS, big
 from instrd.clients.link import Link
 from instrd.clients.picture import Picture, SourcePicture
 from instrd.clients.protocol import SILENCE_DBFS
+from instrd.clients.tail import printable
 
 COLOURS: Final = (
     "#ff6b6b", "#ffa94d", "#ffd43b", "#a9e34b", "#51cf66", "#20c997", "#22b8cf",
@@ -201,7 +202,7 @@ class SourcePanel:
             rate = f"{status.rate_hz / 1000:g} kHz" if status.rate_hz else ""
             detail = "" if self.condition == PAUSED else status.detail
             about = " · ".join(filter(None, (status.description, rate, detail)))
-            text.append(f"{about} " if about else "", style="grey58")
+            text.append(f"{printable(about)} " if about else "", style="grey58")
         text.truncate(self._inner, overflow="ellipsis")
         return text
 

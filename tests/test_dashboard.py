@@ -268,6 +268,15 @@ def test_markup_in_names_from_outside_is_not_obeyed(playing: Picture) -> None:
     assert any("[red]mic[/red]" in row for row in drawn(playing))
 
 
+def test_what_a_terminal_would_obey_in_texts_from_outside_is_not_shown(playing: Picture) -> None:
+    evil = "\x1b[2J"
+    playing.take(changed("status", description=evil, detail=evil))
+    playing.take(changed("bye", node=evil, reason=evil))
+    playing.node = evil
+    for link in (ALIVE, Link(endpoint="", ended=True)):
+        assert not any("\x1b" in row for row in drawn(playing, link))
+
+
 def test_a_word_with_a_letter_that_is_not_drawn_is_shown_as_plain_text(playing: Picture) -> None:
     assert big("violão") is None
     playing.take(state(decision="violão"))
