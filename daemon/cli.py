@@ -174,7 +174,11 @@ for command in (tail, watch, ask, keygen, check_config):
 @app.command()
 def devices() -> None:
     """List the microphones and line inputs, for --source mic:NAME."""
-    Console().print(device_table(list_devices()))
+    found = list_devices()
+    if not found:
+        print("no microphone or line input is there; `instrd doctor` may say why")
+        return
+    Console().print(device_table(found))
 
 
 @app.command()

@@ -12,7 +12,7 @@ import torch
 
 from instrd.training.epochs import TENSORBOARD
 from instrd.training.fit_clips import fit_clips
-from instrd.training.machines import Place
+from instrd.training.machines import Place, half_width
 from instrd.training.results import read_result
 from instrd.training.run_files import WEIGHTS
 
@@ -68,3 +68,12 @@ def test_two_processes_under_torchrun_end_with_the_weights_of_one(tmp_path: Path
     )
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, atol=1e-4, rtol=0.0)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_half_width_is_taken_where_it_is_faster(
+    monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: known)
+    assert half_width(torch.device("cpu")) == known
+    assert half_width(torch.device("cuda"))

@@ -14,6 +14,7 @@ from torch.nn.functional import avg_pool1d, pad
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
 from instrd.training.fitted import recipe_of, trained, tuned
+from instrd.training.machines import half_width
 from instrd.training.recipe import Recipe, YamNetShare
 from instrd.training.tuned_teacher import TunedTeacher
 
@@ -63,8 +64,10 @@ def _logits_of(run: Path, recipe: Recipe, device: torch.device) -> Judge:
     net = _Called(tuned(own, run) if own.tuned else trained(own, run)).to(device)
     compiled = torch.compile(net) if recipe.fit.compiled else net
 
+    half = half_width(device)
+
     def judge(frames: Tensor) -> Tensor:
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
             logits: Tensor = compiled(frames)
         return logits.float()
 

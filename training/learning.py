@@ -9,6 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from instrd.training.fitted import Learner
 from instrd.training.guides import Judge, ahead, joined
+from instrd.training.machines import half_width
 from instrd.training.material import Step
 from instrd.training.recipe import Recipe
 from instrd.training.student import guided_loss, known_loss, taught_loss
@@ -32,7 +33,7 @@ def learn(nets: Nets, optimisers: Optimisers, step: Step, recipe: Recipe) -> Los
     mixtures = _tensors(step.mixtures, device)
     lessons = step.lessons and _tensors(step.lessons, device)
     frames = torch.cat([mixtures[0], lessons[0]]) if lessons else mixtures[0]
-    with torch.autocast(device.type, torch.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=half_width(device)):
         logits, tags = nets.forward(frames)
     count = len(mixtures[0])
     _, targets, weights = mixtures
