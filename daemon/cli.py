@@ -29,6 +29,7 @@ from instrd.daemon.printing import FULL, discard_output
 from instrd.daemon.recording.devices import list_devices
 from instrd.daemon.run import run as run_daemon
 from instrd.daemon.tables import device_table, model_table, verdict_table
+from instrd.models.audiofile import files_below
 from instrd.models.errors import AudioFileError, BundleError
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -121,7 +122,9 @@ def run(
 
 @app.command()
 def classify(
-    files: Annotated[list[Path], typer.Argument(help="Audio files: wav, flac, ogg, opus, mp3.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Audio files (wav, flac, ogg, opus, mp3), or folders.")
+    ],
     model: ModelName = None,
     config: ConfigFile = None,
     mask: Annotated[
@@ -142,15 +145,12 @@ def classify(
     settings = _with_model(read_config(config) if config else Config(), model, None)
     if frames and output != "json":
         raise ConfigError("--frames: goes with --format json only")
-    if mask is not None:
-        labels = tuple(label.strip() for label in mask.split(","))
-        if not all(labels):
-            raise ConfigError(f"--mask: got {mask!r}, allowed: labels, as piano,guitar")
-        settings = _replaced(settings, decision=_replaced(settings.decision, mask=labels))
+    settings = _with_mask(settings, mask)
     hearing = Hearing(settings, "classify")
     verdicts, left_out = [], []
     errors = Console(stderr=True)
-    for path in track(files, "Listening", console=errors, disable=not errors.is_terminal):
+    listed = [file for path in files for file in files_below(path) or [path]]
+    for path in track(listed, "Listening", console=errors, disable=not errors.is_terminal):
         try:
             verdict = classify_file(path, hearing, with_frames=frames)
         except AudioFileError as error:
@@ -162,7 +162,7 @@ def classify(
     if output == "table" and verdicts:
         Console().print(verdict_table(verdicts, settings.decision.mask))
     if left_out:
-        print(f"left out {len(left_out)} of {len(files)} files:", file=sys.stderr)
+        print(f"left out {len(left_out)} of {len(listed)} files:", file=sys.stderr)
         print("\n".join(f"  {reason}" for reason in left_out), file=sys.stderr)
         raise typer.Exit(ExitCode.BAD_INPUT)
 
@@ -225,6 +225,15 @@ def _with_sources(
     sources = tuple(SourceChoice(uri) for uri in uris) if uris else config.source
     changes = {key: value for key, value in (("pace", pace), ("loop", loop)) if value}
     return _replaced(config, source=tuple(_replaced(one, **changes) for one in sources))
+
+
+def _with_mask(config: Config, text: str | None) -> Config:
+    if text is None:
+        return config
+    labels = tuple(label.strip() for label in text.split(","))
+    if not all(labels):
+        raise ConfigError(f"--mask: got {text!r}, allowed: labels, as piano,guitar")
+    return _replaced(config, decision=_replaced(config.decision, mask=labels))
 
 
 def _refuse_other(option: str, got: str | None, allowed: tuple[str, ...]) -> None:

@@ -35,6 +35,10 @@ CODINGS: Final = (
     *("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"),
 )
 """ADPCM and its like are not among them: of a last block that is cut off libsndfile makes noise."""
+SUFFIXES: Final = frozenset(
+    {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+)
+"""By which files are found in a folder; a file that is named may have any."""
 MOST_TAGS = 16
 UNKNOWN_FRAMES = 2**62
 MP3_SLACK_FRAMES = 1152
@@ -43,6 +47,12 @@ MP3_LENGTH_MARKS: Final = (b"Xing", b"Info", b"VBRI")
 """One of them stands in the first block of an mp3 that tells its length."""
 MP3_LENGTH_WITHIN = 48
 """Bytes of the first block; its side information comes before the mark."""
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the files below a folder that are audio by their suffix, in order; none hidden."""
+    below = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in below if path.is_file() and not path.name.startswith("."))
 
 
 class AudioFile:

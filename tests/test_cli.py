@@ -40,6 +40,21 @@ def test_classify_goes_on_and_says_what_it_left_out(
         assert f"audio file {file}: " in shown.err
 
 
+def test_classify_takes_folders_too(
+    settings: Path, tmp_path: Path, two: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    takes, empty = tmp_path / "takes", tmp_path / "empty"
+    (takes / "deep").mkdir(parents=True)
+    empty.mkdir()
+    for name in ("b.WAV", "deep/a.wav", ".hidden.wav", "notes.txt"):
+        (takes / name).write_bytes(two.read_bytes())
+    assert call("classify", takes, empty, "--config", settings, "--format", "json") == 2
+    shown = capsys.readouterr()
+    paths = [json.loads(line)["path"] for line in shown.out.splitlines()]
+    assert paths == [str(takes / name) for name in ("b.WAV", "deep/a.wav")]
+    assert "left out 1 of 3 files" in shown.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

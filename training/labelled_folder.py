@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from instrd.models.audiofile import AudioFile
+from instrd.models.audiofile import SUFFIXES, AudioFile
 from instrd.models.errors import AudioFileError
 from instrd.training.errors import TrainingError
 
@@ -25,7 +25,6 @@ PARTS: dict[str, Part] = {
 }
 """How layouts spell the parts, in lower case."""
 
-AUDIO = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
 _MISSPELT = {"guiatr": "guitar"}
 
 
@@ -119,7 +118,7 @@ def audio_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO and not path.name.startswith(".") and not path.is_dir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.models.audiofile import AudioFile
+from instrd.models.audiofile import SUFFIXES, AudioFile, files_below
 from instrd.models.errors import AudioFileError
 from instrd.training.errors import TrainingError
 from instrd.training.music import FRONT_END, WINDOW_FRAMES
@@ -16,7 +16,6 @@ from instrd.training.recipe import Split
 
 Floats = NDArray[np.float32]
 
-SUFFIXES = frozenset({".ogg", ".mp3", ".flac", ".wav", ".opus"})
 _ROW_S = 30.0
 _WINDOW_S = WINDOW_FRAMES * FRONT_END.hop / FRONT_END.rate_hz
 
@@ -46,18 +45,13 @@ def find_recordings(folders: Sequence[Path], split: Split | None = None) -> list
             raise TrainingError(folder, f"has the name of {origins[origin]}; got it twice")
         origins[origin] = folder
         labelled = (folder / MANIFEST).is_file()
-        rows = _pool_rows(folder, split) if labelled else in_rows(_files_below(folder))
+        rows = _pool_rows(folder, split) if labelled else in_rows(files_below(folder))
         for paths in rows:
             file = f"{origin}/{paths[0].relative_to(folder).as_posix()}.npz"
             found.append(Recording(paths, origin, file, labelled))
     if not found:
         raise TrainingError(folders[0], f"holds no audio file ({', '.join(sorted(SUFFIXES))})")
     return found
-
-
-def _files_below(folder: Path) -> list[Path]:
-    below = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(path for path in below if path.is_file())
 
 
 def in_rows(paths: Iterable[Path]) -> Iterator[tuple[Path, ...]]:
