@@ -62,7 +62,9 @@ def test_a_run_learns_and_leaves_a_log_and_a_calibrated_net(tmp_path: Path) -> N
     fit(recipe, data, run=run)
     state = torch.load(run / CHECKPOINT, weights_only=True)
     assert state["step"] == recipe.fit.steps
-    assert "parameters" in (run / LOG).read_text()
+    begin, end = (run / LOG).read_text().splitlines()
+    assert "parameters" in begin
+    assert f"step {recipe.fit.steps}  loss " in end
     calibrated = calibrate(trained(recipe, run), recipe, data.bank, "calibrate")
     assert all(t > 0.0 for t in calibrated.temperature)
     assert all(

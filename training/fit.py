@@ -92,10 +92,11 @@ def fit(
         losses.append(learn(nets, optimisers, material, recipe))
         step += 1
         average.follow(student.net, step)
-        if step % _LOG_EVERY == 0:
+        ends = step in (until, recipe.fit.steps)
+        if step % _LOG_EVERY == 0 or ends:
             log(f"step {step}  loss {_means(losses)}")
             losses.clear()
-        if step % _SAVE_EVERY == 0 or step in (until, recipe.fit.steps):
+        if step % _SAVE_EVERY == 0 or ends:
             _save(run / CHECKPOINT, student, optimisers, average, step)
         if step == until:
             break
