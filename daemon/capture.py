@@ -122,7 +122,8 @@ class Capture:
         if block.lost:
             self.overflows += 1
             ring.lose(block.lost, block.reason)
-        epoch.clock.stamp(ring.captured + len(block.samples), block.t_end_us)
+        position = ring.captured + len(block.samples)
+        epoch.clock.stamp(position, block.t_end_us, anew=block.anew)
         if self._lossless:
             ring.write_waiting(block.samples)
         else:

@@ -18,21 +18,28 @@ class SampleClock:
 
     The device's crystal drifts against the wall clock by tens of ppm, seconds a day; the
     average follows it, and reports it. Written by the capture thread, read by the main one:
-    both only replace or read whole numbers.
+    both only replace or read whole values.
     """
 
     def __init__(self, rate_hz: int) -> None:
         self._us_per_sample = 1e6 / rate_hz
-        self._origin_us: float | None = None
-        self._first_origin_us = 0.0
+        self._origin_us = self._first_origin_us = 0.0
+        self._before = (0, 0.0)
+        """The position where the source last stood still, and the origin of what came before."""
         self._position = 0
         self._blocks = 0
 
-    def stamp(self, position: int, t_us: int) -> None:
-        """Note that sample number `position` was captured at `t_us` (UTC, microseconds)."""
+    def stamp(self, position: int, t_us: int, *, anew: bool = False) -> None:
+        """Note that sample number `position` was captured at `t_us` (UTC, microseconds).
+
+        `anew`: before the samples since the last stamp the source stood still.
+        """
         origin_us = t_us - position * self._us_per_sample
-        if self._origin_us is None:
-            self._origin_us = self._first_origin_us = origin_us
+        if anew:
+            # Before the origin: the main thread reads the two in the other order.
+            self._before = (self._position, self._origin_us)
+            self._first_origin_us += origin_us - self._origin_us
+            self._blocks = 0
         self._blocks += 1
         block_s = (position - self._position) * self._us_per_sample / 1e6
         weight = max(1.0 / self._blocks, min(1.0, block_s / AVERAGED_S))
@@ -43,12 +50,16 @@ class SampleClock:
 
     def time_us(self, position: float) -> int:
         """Return when the sample at `position` was captured, UTC microseconds."""
-        return round((self._origin_us or 0.0) + position * self._us_per_sample)
+        origin_us = self._origin_us
+        stood_still_at, before_us = self._before
+        if position < stood_still_at:
+            origin_us = before_us
+        return round(origin_us + position * self._us_per_sample)
 
     @property
     def drift_ppm(self) -> float:
         """How much slower than the wall clock the device samples, in parts per million."""
         elapsed_us = self._position * self._us_per_sample - AVERAGED_S * 1e6
-        if self._origin_us is None or elapsed_us < DRIFT_AFTER_S * 1e6:
+        if elapsed_us < DRIFT_AFTER_S * 1e6:
             return 0.0
         return (self._origin_us - self._first_origin_us) / elapsed_us * 1e6

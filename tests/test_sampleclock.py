@@ -34,3 +34,16 @@ def test_a_drifting_crystal_is_followed_and_named() -> None:
     true_us = 1e15 + 599e6 * (1 + 80e-6)
     assert clock.time_us(599 * RATE_HZ) == pytest.approx(true_us, abs=1500)
     assert clock.drift_ppm == pytest.approx(80.0, rel=0.1)
+
+
+def test_what_stood_still_begins_anew_and_what_came_before_keeps_its_times() -> None:
+    clock = follow(60, jitter_us=3000.0)
+    stood_still_at = 60 * RATE_HZ - BLOCK
+    before_us = clock.time_us(59 * RATE_HZ)
+    for position in range(60 * RATE_HZ, 120 * RATE_HZ, BLOCK):
+        came_us = round(1e15 + 3600e6 + position / RATE_HZ * 1e6)
+        clock.stamp(position, came_us, anew=position == 60 * RATE_HZ)
+        assert clock.time_us(position) == came_us
+    assert clock.time_us(stood_still_at) == pytest.approx(1e15 + 3659.98e6, abs=1)
+    assert clock.time_us(59 * RATE_HZ) == before_us
+    assert abs(clock.drift_ppm) < 100.0

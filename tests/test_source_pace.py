@@ -2,14 +2,19 @@
 
 import threading
 import time
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.sources import Block, open_source
-from instrd.daemon.sources.pace import Paced
+from instrd.daemon.sources.pace import LATEST_S, Paced
 
 DEADLINE_S = 5.0
+BLOCK_S = 0.05
 
 
 class Late:
@@ -30,6 +35,46 @@ class Late:
 
     def close(self) -> None:
         pass
+
+
+class Sender:
+    """Has its blocks of 50 ms ready after these seconds each; time goes by only for it."""
+
+    rate_hz = 1000
+    description = "sender"
+
+    def __init__(self, after_s: Iterable[float]) -> None:
+        self._after_s = list(after_s)
+        self.now_s = 1e6
+        self._ready_s = self.now_s
+        self.paced = Paced(
+            self, now_s=lambda: self.now_s, now_us=lambda: self.now_us, wait=self._wait
+        )
+
+    @property
+    def now_us(self) -> int:
+        return round(1e6 * self.now_s)
+
+    def read(self) -> Block | None:
+        if not self._after_s:
+            return None
+        self._ready_s += self._after_s.pop(0)
+        self.now_s = max(self.now_s, self._ready_s)
+        return Block(np.zeros(50, np.float32), 0, self.now_us)
+
+    def close(self) -> None:
+        pass
+
+    def _wait(self, _: threading.Event, seconds: float) -> bool:
+        self.now_s += seconds
+        return False
+
+    def play(self) -> list[tuple[float, Block]]:
+        """Return all blocks, and when they came."""
+        played = []
+        while (block := self.paced.read()) is not None:
+            played.append((self.now_s, block))
+        return played
 
 
 def test_the_real_pace_is_neither_faster_nor_slower() -> None:
@@ -89,3 +134,45 @@ def test_closing_wakes_a_waiting_read() -> None:
     reader.join(DEADLINE_S)
     assert ended[-1] is None
     assert time.monotonic() - began_s < 0.2
+
+
+@pytest.mark.parametrize("pause_s", [0.2, 8.0, 86_400.0])
+def test_what_follows_a_pause_plays_at_the_real_pace_from_then_on(pause_s: float) -> None:
+    sender = Sender([0.0] * 20 + [1.0 + pause_s] + [0.0] * 19)
+    played = sender.play()
+    came_s = [at_s for at_s, _ in played]
+    assert np.diff(came_s[20:]) == pytest.approx(BLOCK_S)
+    assert came_s[20] - came_s[19] == pytest.approx(pause_s + BLOCK_S)
+    assert [n for n, (_, block) in enumerate(played) if block.anew] == [0, 20]
+
+
+@pytest.mark.parametrize("pause_s", [0.2, 8.0])
+def test_samples_before_and_behind_a_pause_have_the_times_at_which_they_came(
+    pause_s: float,
+) -> None:
+    sender, clock = Sender([0.0] * 20 + [1.0 + pause_s] + [0.0] * 1000), SampleClock(1000)
+    began_us = sender.now_us
+    for n, (_, block) in enumerate(sender.play()):
+        clock.stamp(50 * (n + 1), block.t_end_us, anew=block.anew)
+        if n >= 20:
+            assert clock.time_us(500) == pytest.approx(began_us + 0.5e6, abs=2)
+            assert clock.time_us(1000) == pytest.approx(began_us + (1 + pause_s) * 1e6, abs=2)
+    assert clock.drift_ppm == pytest.approx(0.0, abs=0.1)
+
+
+@given(bursts=st.lists(st.tuples(st.floats(0.0, 1.0), st.integers(1, 20)), max_size=20))
+def test_however_a_sender_falters_little_comes_at_once_and_nothing_waits_without_need(
+    bursts: list[tuple[float, int]],
+) -> None:
+    after_s = [wait_s for pause_s, blocks in bursts for wait_s in [pause_s] + [0.0] * (blocks - 1)]
+    sender = Sender(after_s)
+    began_s = sender.now_s
+    played = sender.play()
+    ready_s = began_s + np.cumsum(after_s)
+    came_s = np.array([at_s for at_s, _ in played])
+    for n, (at_s, block) in enumerate(played):
+        assert block.t_end_us == pytest.approx(1e6 * at_s, abs=2)
+        # All that comes within any time is what sounds in it and what may come late.
+        within_s = at_s - came_s[: n + 1]
+        assert np.all(BLOCK_S * np.arange(n, -1, -1) < within_s + BLOCK_S + LATEST_S + 1e-6)
+        assert at_s <= max(ready_s[n] + BLOCK_S, came_s[n - 1] + BLOCK_S if n else 0.0) + 1e-6

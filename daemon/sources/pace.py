@@ -1,25 +1,39 @@
 """Plays a source that could be read at once at the pace at which it would sound."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
 
 from instrd.daemon.sampleclock import wall_us
-from instrd.daemon.sources.source import Block, Pace, Source
+from instrd.daemon.sources.source import LIVE_BLOCKS_PER_S, Block, Pace, Source
+
+LATEST_S = 2 / LIVE_BLOCKS_PER_S
+"""What is later does not catch up: so much sound at once would be taken for a slow analysis."""
 
 
 class Paced:
-    """Holds each block back until its last sample is due; catches up if it is late.
+    """Holds each block back until its last sample is due; catches up if it is a little late.
 
+    A source that was kept waiting for longer, or that has stood still, plays on from then.
     At the pace `fast` it holds nothing back, but dates the samples as if it did.
     """
 
-    def __init__(self, source: Source, pace: Pace = "realtime") -> None:
+    def __init__(
+        self,
+        source: Source,
+        pace: Pace = "realtime",
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        now_us: Callable[[], int] = wall_us,
+        wait: Callable[[Event, float], bool] = Event.wait,
+    ) -> None:
         self._source = source
         self._waits = pace == "realtime"
+        self._now_s, self._now_us, self._wait = now_s, now_us, wait
         self._closed = Event()
-        self._began_s: float | None = None
-        self._began_us = 0
+        self._began_s = 0.0
+        """When sample 0 was due, had all that has come so far followed without a pause."""
         self._position = 0
 
     @property
@@ -34,20 +48,24 @@ class Paced:
         block = self._source.read()
         if block is None:
             return None
-        now_s = time.monotonic()
-        if self._began_s is None:
-            # Not before the first block is there: what sends it may start later.
-            self._began_s, self._began_us = now_s, wall_us()
-        self._position += block.lost + len(block.samples)
-        sounds_s = self._position / self.rate_hz
-        dated = replace(block, t_end_us=self._began_us + round(sounds_s * 1e6))
+        now_s, first = self._now_s(), self._position + block.lost
+        early_s = self._due_s(first + len(block.samples)) - now_s
+        # Not before a block is there: what sends it may start later, and pause.
+        anew = self._position == 0 or (self._waits and early_s < -LATEST_S)
+        if anew:
+            self._began_s += now_s - self._due_s(first)
+            early_s = len(block.samples) / self.rate_hz
+        self._position = first + len(block.samples)
+        dated = replace(block, t_end_us=self._now_us() + round(1e6 * early_s), anew=anew)
         if not self._waits:
             return dated
-        early_s = self._began_s + sounds_s - now_s
         if early_s <= 0.0:
             return block
-        return None if self._closed.wait(early_s) else dated
+        return None if self._wait(self._closed, early_s) else dated
 
     def close(self) -> None:
         self._closed.set()
         self._source.close()
+
+    def _due_s(self, position: int) -> float:
+        return self._began_s + position / self.rate_hz

@@ -26,6 +26,9 @@ class Block:
     """When the last sample was captured, UTC microseconds."""
     reason: GapReason = "overflow"
     """Why they were lost, if any were."""
+    anew: bool = False
+    """The source stood still before these: when they were captured does not follow from when
+    those before them were."""
 
 
 @dataclass(frozen=True, slots=True)
