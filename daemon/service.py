@@ -1,6 +1,7 @@
 """The main loop: hops in, messages out, until somebody wishes it to stop."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ from instrd.daemon.report import Place
 from instrd.daemon.ring import Hop, HopRing
 from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.signals import ReloadWish, StopWish
-from instrd.daemon.sources import Feed
+from instrd.daemon.sources import AT_ONCE_S, Feed
 from instrd.daemon.stream import Stream, advance, hop_samples
 from instrd.daemon.supervisor import Supervisor
 
@@ -143,12 +144,12 @@ class Service:
         self.tell([hello, self.hearing.model_message()])
 
     def _follow(self, name: str, chosen: Chosen, captures: ExitStack) -> None:
-        ring_s, hop_s = self.hearing.config.analysis.ring_s, self.hearing.config.analysis.hop_s
-        max_late_hops = self.hearing.config.analysis.max_late_hops
+        analysis = self.hearing.config.analysis
+        max_late_hops = max(analysis.max_late_hops, math.ceil(AT_ONCE_S / analysis.hop_s))
 
         def ring_for(rate_hz: int) -> HopRing:
             hop = hop_samples(self.hearing.config, rate_hz)
-            return HopRing(max(2, round(ring_s / hop_s)), hop, self._awake.set)
+            return HopRing(max(2, round(analysis.ring_s / analysis.hop_s)), hop, self._awake.set)
 
         def passage_of(epoch: Epoch) -> Passage:
             hearing = self.hearing

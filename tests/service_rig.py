@@ -36,6 +36,7 @@ class Played:
         at: dict[int, Callable[[], object]] | None = None,
         error: Exception | None = None,
         endless: bool = False,
+        block: int = 800,
     ) -> None:
         self._samples = samples
         self._lost_at = lost_at or {}
@@ -43,6 +44,7 @@ class Played:
         self._error = error
         self._closed = threading.Event()
         self._endless = endless
+        self._block = block
         self._position = 0
 
     def read(self) -> Block | None:
@@ -54,7 +56,7 @@ class Played:
             return None
         for position in [p for p in self._at if p <= self._position]:
             self._at.pop(position)()
-        piece = self._samples[self._position : self._position + 800]
+        piece = self._samples[self._position : self._position + self._block]
         lost = self._lost_at.pop(self._position, 0)
         self._position += len(piece)
         return Block(piece, lost, round(1e15 + self._position * 1e6 / RATE_HZ))

@@ -1,9 +1,18 @@
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
 import pytest
 from service_rig import RATE_HZ, Played, Rig
 from sounds import TWO_TONES, silence, tone, two_tones
 
 from instrd.clients.protocol import AnyMessage, Bye, Event, Frame, Gap, Heartbeat, State, Status
+from instrd.daemon.config import Analysis, Config
 from instrd.daemon.errors import SourceError
+from instrd.daemon.sources.pace import AT_ONCE_S
+
+DEADLINE_S = 10.0
 
 
 def test_a_source_is_followed_from_its_first_sample_to_its_end(rig: Rig) -> None:
@@ -58,6 +67,30 @@ def test_a_late_live_reader_skips_to_the_newest_and_names_what_it_skipped(rig: R
     assert isinstance(beat, Heartbeat)
     assert beat.sources["s0"].dropped == sum(gap.count for gap in gaps)
     assert beat.sources["s0"].captured == 30 * RATE_HZ
+
+
+@pytest.mark.parametrize("block_s", [0.05, AT_ONCE_S])
+def test_blocks_longer_than_a_hop_are_judged_whole(tone_config: Config, block_s: float) -> None:
+    hop, block, judged = RATE_HZ // 50, round(block_s * RATE_HZ), threading.Condition()
+    rig = Rig(msgspec.structs.replace(tone_config, analysis=Analysis(hop_s=0.02)))
+
+    def notice(_: AnyMessage) -> None:
+        with judged:
+            judged.notify()
+
+    def until_judged(position: int) -> None:
+        with judged:
+            assert judged.wait_for(lambda: len(rig.of(Frame)) >= position // hop, DEADLINE_S)
+
+    rig.on_message = notice
+    asked: dict[int, Callable[[], object]] = {
+        first: partial(until_judged, first) for first in range(0, RATE_HZ, block)
+    }
+    with rig:
+        played = Played(tone(440.0, 1.0, RATE_HZ), at=asked, block=block)
+        assert rig.run(played, lossless=False) == 0
+    assert rig.of(Gap) == []
+    assert len(rig.of(Frame)) == 50
 
 
 def test_a_source_that_fails_ends_the_daemon_with_its_reason(rig: Rig) -> None:

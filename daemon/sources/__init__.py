@@ -6,7 +6,7 @@ from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.sources.file import open_file
 from instrd.daemon.sources.mic import open_microphone, wanted_of
 from instrd.daemon.sources.microphone import Microphone
-from instrd.daemon.sources.pace import Paced
+from instrd.daemon.sources.pace import AT_ONCE_S, Paced
 from instrd.daemon.sources.pipe import open_stdin, options_of
 from instrd.daemon.sources.source import (
     Block,
@@ -23,6 +23,7 @@ from instrd.daemon.sources.unbroken import Unbroken
 from instrd.daemon.sources.uri import SourceUri, parse
 
 __all__ = [
+    "AT_ONCE_S",
     "Block",
     "Feed",
     "Item",

@@ -10,6 +10,8 @@ from instrd.daemon.sources.source import LIVE_BLOCKS_PER_S, Block, Pace, Source
 
 LATEST_S = 2 / LIVE_BLOCKS_PER_S
 """What is later does not catch up: so much sound at once would be taken for a slow analysis."""
+AT_ONCE_S = LATEST_S + 1 / LIVE_BLOCKS_PER_S
+"""So much sound may come at once although nobody is late: the late blocks and the one due."""
 
 
 class Paced:
