@@ -154,8 +154,8 @@ class Reporter:
         self._clipped = 0
 
     def _key(self, decision: Decision, heard: Heard | None) -> tuple[object, ...]:
-        labels = tuple(one.label for one, _ in decision.sounding)
-        return labels, decision.strongest, None if heard is None else heard.gate
+        ids = tuple(one.id for one, _ in decision.sounding)
+        return ids, decision.strongest, None if heard is None else heard.gate
 
     def gap(self, first: int, count: int, reason: protocol.GapReason) -> protocol.Gap:
         """Return which samples are missing, and why."""

@@ -1,13 +1,24 @@
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import msgspec
 import pytest
 from service_rig import RATE_HZ, Played, Rig
 from sounds import TWO_TONES, silence, tone, two_tones
 
-from instrd.clients.protocol import AnyMessage, Bye, Event, Frame, Gap, Heartbeat, State, Status
+from instrd.clients.protocol import (
+    AnyMessage,
+    Bye,
+    Event,
+    Frame,
+    Gap,
+    Heartbeat,
+    Level,
+    State,
+    Status,
+)
 from instrd.daemon.config import Analysis, Config
 from instrd.daemon.errors import SourceError
 from instrd.daemon.sources.pace import AT_ONCE_S
@@ -54,6 +65,23 @@ def test_samples_lost_by_the_source_are_named_and_counted(rig: Rig) -> None:
     rig.check_events()
     frames = [m for m in rig.messages if isinstance(m, Frame)]
     assert all(frame.s1 <= 16_000 or frame.s0 >= 21_000 for frame in frames)
+
+
+def test_the_state_names_the_events_that_are_open_and_no_other(rig: Rig) -> None:
+    with rig:
+        rig.run(Played(tone(440.0, 3.0, RATE_HZ), lost_at={20_800: 160, 36_800: 160}))
+    opened, stated = set[str](), set[str]()
+    for message in rig.messages:
+        match message:
+            case Event(event="off"):
+                opened.remove(message.id)
+            case Event():
+                opened.add(message.id)
+            case State():
+                stated = {one.id for one in message.active}
+            case Level():
+                assert stated == opened
+    assert len({event.id for event in cast("list[Event]", rig.of(Event))}) == 3
 
 
 def test_a_late_live_reader_skips_to_the_newest_and_names_what_it_skipped(rig: Rig) -> None:
