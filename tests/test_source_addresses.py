@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from instrd.daemon.errors import SourceError
-from instrd.daemon.sources import Pace, open_feed, open_source
+from instrd.daemon.sources import Block, Pace, open_feed, open_source
 from instrd.models.audiofile import AudioFile
 
 
@@ -54,5 +54,5 @@ def test_a_plain_path_is_a_file(prefix: str, tmp_path: Path) -> None:
 def test_blocks_are_short_at_the_real_pace_and_long_otherwise(pace: Pace, most: int) -> None:
     source = open_source("synth:", pace=pace)
     block = source.read()
-    assert block is not None
+    assert isinstance(block, Block)
     assert len(block.samples) == most

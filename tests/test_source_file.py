@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from instrd.daemon.errors import SourceError
-from instrd.daemon.sources import Source, open_source
+from instrd.daemon.sources import Block, Source, open_source
 from instrd.models.audiofile import MP3_SLACK_FRAMES, AudioFile, read_audio
 from instrd.models.errors import AudioFileError
 
@@ -24,7 +24,7 @@ def noise(seconds: float, channels: int = 1) -> Floats:
 
 def read_all(source: Source) -> Floats:
     blocks = []
-    while (block := source.read()) is not None:
+    while isinstance(block := source.read(), Block):
         assert len(block.samples) >= 1
         assert block.lost == 0
         blocks.append(block.samples)
@@ -64,7 +64,7 @@ def test_a_loop_starts_over_without_a_gap(tmp_path: Path) -> None:
     heard: list[float] = []
     while len(heard) < 3 * len(samples):
         block = source.read()
-        assert block is not None
+        assert isinstance(block, Block)
         heard.extend(block.samples)
     assert np.array_equal(np.array(heard[: 3 * len(samples)], np.float32), np.tile(samples, 3))
 

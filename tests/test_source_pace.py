@@ -72,7 +72,7 @@ class Sender:
     def play(self) -> list[tuple[float, Block]]:
         """Return all blocks, and when they came."""
         played = []
-        while (block := self.paced.read()) is not None:
+        while isinstance(block := self.paced.read(), Block):
             played.append((self.now_s, block))
         return played
 
@@ -81,7 +81,7 @@ def test_the_real_pace_is_neither_faster_nor_slower() -> None:
     source = open_source("synth:?seconds=0.3", pace="realtime")
     began_s = time.monotonic()
     samples = 0
-    while (block := source.read()) is not None:
+    while isinstance(block := source.read(), Block):
         samples += len(block.samples)
         assert time.monotonic() - began_s >= samples / source.rate_hz - 0.001
     assert samples == 14_400
@@ -91,7 +91,7 @@ def test_the_real_pace_is_neither_faster_nor_slower() -> None:
 def test_blocks_carry_the_time_at_which_they_are_due() -> None:
     source = open_source("synth:?seconds=0.2", pace="realtime")
     ends_us = []
-    while (block := source.read()) is not None:
+    while isinstance(block := source.read(), Block):
         ends_us.append(block.t_end_us)
         assert abs(block.t_end_us - time.time_ns() // 1000) < 100_000
     assert np.median(np.diff(ends_us)) == pytest.approx(50_000, abs=500)
@@ -101,7 +101,7 @@ def test_a_late_source_catches_up() -> None:
     source = Paced(Late(15, stall=5))
     began_s = time.monotonic()
     ends_us = []
-    while (block := source.read()) is not None:
+    while isinstance(block := source.read(), Block):
         ends_us.append(block.t_end_us)
     assert len(ends_us) == 15
     assert 7 in ends_us, "blocks that came too late keep their own time"
@@ -123,7 +123,7 @@ def test_closing_wakes_a_waiting_read() -> None:
     ended: list[Block | None] = []
 
     def read_to_the_end() -> None:
-        while (block := source.read()) is not None:
+        while isinstance(block := source.read(), Block):
             ended.append(block)
         ended.append(None)
 

@@ -1,6 +1,7 @@
 """Raw samples through a pipe."""
 
 import os
+import select
 import threading
 import time
 from itertools import pairwise
@@ -11,10 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instrd.daemon.errors import SourceError
+from instrd.daemon.sources.pace import Paced
 from instrd.daemon.sources.pipe import Pipe, PipeOptions
-from instrd.daemon.sources.source import Block
+from instrd.daemon.sources.source import Block, Standing
 
 DEADLINE_S = 5.0
+
+
+class Looks:
+    """Stands for `select`: finds no bytes so many times in a row, then what is there."""
+
+    def __init__(self, in_vain: int) -> None:
+        self._in_vain = in_vain
+
+    def __call__(self, reading: list[int], *_: object) -> tuple[list[int], list[int], list[int]]:
+        self._in_vain -= 1
+        return ([] if self._in_vain >= 0 else reading), [], []
 
 
 def heard(pieces: list[bytes], options: PipeOptions) -> list[float]:
@@ -30,7 +43,7 @@ def heard(pieces: list[bytes], options: PipeOptions) -> list[float]:
             unread += len(piece)
             if unread >= frame:
                 block = source.read()
-                assert block is not None
+                assert isinstance(block, Block)
                 samples.extend(block.samples)
                 unread -= len(block.samples) * frame
         pipe.close()
@@ -73,10 +86,37 @@ def test_floats_that_are_not_finite_are_refused() -> None:
         heard([np.array([np.nan], "<f4").tobytes()], PipeOptions(format="f32le"))
 
 
+@pytest.mark.parametrize(
+    ("in_vain", "told"), [(3, []), (4, ["stalled", "running"]), (400, ["stalled", "running"])]
+)
+def test_a_pipe_that_brings_nothing_for_long_says_so_and_when_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, in_vain: int, told: list[str]
+) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading):
+        pipe.write(bytes(4))
+        source = Pipe(reading, PipeOptions(), "realtime")
+        monkeypatch.setattr(select, "select", Looks(in_vain))
+        items = [source.read() for _ in range(len(told) + 1)]
+    assert [item.status for item in items if isinstance(item, Standing)] == told
+    assert isinstance(items[-1], Block)
+    assert len(items[-1].samples) == 2
+
+
+def test_how_a_pipe_fares_is_told_at_once_at_the_real_pace() -> None:
+    reading, writing = os.pipe()
+    source = Paced(Pipe(reading, PipeOptions(), "realtime"))
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading):
+        assert source.read() == Standing("stalled", "no bytes for 0.4 s")
+        pipe.write(bytes(2))
+        assert source.read() == Standing("running")
+        assert isinstance(source.read(), Block)
+
+
 def test_closing_ends_a_waiting_read_soon() -> None:
     reading, writing = os.pipe()
     source = Pipe(reading, PipeOptions(), "realtime")
-    got: list[Block | None] = []
+    got: list[Block | Standing | None] = []
     reader = threading.Thread(target=lambda: got.append(source.read()), name="reader")
     began_s = time.monotonic()
     reader.start()

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from instrd.daemon.sources import Pace, open_source
+from instrd.daemon.sources import Block, Pace, open_source
 
 
 def make(uri: str, pace: Pace = "fast") -> NDArray[np.float32]:
     source = open_source(uri, pace=pace)
     blocks = []
-    while (block := source.read()) is not None:
+    while isinstance(block := source.read(), Block):
         blocks.append(block.samples)
     whole: NDArray[np.float32] = np.concatenate(blocks)
     return whole

@@ -6,7 +6,7 @@ from dataclasses import replace
 from threading import Event
 
 from instrd.daemon.sampleclock import wall_us
-from instrd.daemon.sources.source import LIVE_BLOCKS_PER_S, Block, Pace, Source
+from instrd.daemon.sources.source import LIVE_BLOCKS_PER_S, Block, Pace, Source, Standing
 
 LATEST_S = 2 / LIVE_BLOCKS_PER_S
 """What is later does not catch up: so much sound at once would be taken for a slow analysis."""
@@ -46,10 +46,10 @@ class Paced:
     def description(self) -> str:
         return self._source.description
 
-    def read(self) -> Block | None:
+    def read(self) -> Block | Standing | None:
         block = self._source.read()
-        if block is None:
-            return None
+        if not isinstance(block, Block):
+            return block
         now_s, first = self._now_s(), self._position + block.lost
         early_s = self._due_s(first + len(block.samples)) - now_s
         # Not before a block is there: what sends it may start later, and pause.

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from instrd.daemon.errors import SourceError
 from instrd.daemon.sampleclock import wall_us
-from instrd.daemon.sources.source import Block, Pace, Source, block_size
+from instrd.daemon.sources.source import Block, Pace, Source, Standing, block_size
 from instrd.daemon.sources.uri import RateHz, SourceUri
 from instrd.models.audiofile import LOUDEST, are_sound
 
 STDIN = 0
 POLL_S = 0.1
 """How long an idle pipe keeps `close` waiting."""
+STALLED_LOOKS = 4
+"""After so many looks in a row without a byte that is said. What comes in bursts is held back
+until it is due and found here in between; time in which we did not look blames nobody."""
 
 
 class PipeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,14 +70,24 @@ class Pipe:
         self._frame = np.dtype(self._dtype).itemsize * options.channels
         self._most = block_size(options.rate, pace) * self._frame
         self._rest = b""
+        self._looks_in_vain = 0
         self._closed = Event()
 
-    def read(self) -> Block | None:
+    def read(self) -> Block | Standing | None:
         while len(self._rest) < self._frame:
-            more = self._wait_for_bytes()
-            if not more:
+            if self._closed.is_set():
                 return None
-            self._rest += more
+            if not self._look():
+                self._looks_in_vain += 1
+                if self._looks_in_vain == STALLED_LOOKS:
+                    return Standing("stalled", f"no bytes for {STALLED_LOOKS * POLL_S:g} s")
+            elif more := self._read_bytes():
+                self._rest += more
+            else:
+                return None
+        looked_in_vain, self._looks_in_vain = self._looks_in_vain, 0
+        if looked_in_vain >= STALLED_LOOKS:
+            return Standing("running")
         whole = len(self._rest) // self._frame * self._frame
         block, self._rest = self._rest[:whole], self._rest[whole:]
         return Block(self._decode(block), 0, wall_us())
@@ -82,12 +95,9 @@ class Pipe:
     def close(self) -> None:
         self._closed.set()
 
-    def _wait_for_bytes(self) -> bytes:
-        while not self._closed.is_set():
-            ready, _, _ = select.select([self._descriptor], [], [], POLL_S)
-            if ready:
-                return self._read_bytes()
-        return b""
+    def _look(self) -> bool:
+        ready, _, _ = select.select([self._descriptor], [], [], POLL_S)
+        return bool(ready)
 
     def _read_bytes(self) -> bytes:
         try:

@@ -70,8 +70,8 @@ class Source(Protocol):
     def description(self) -> str:
         """Say to people what this is: `file piano.wav`."""
 
-    def read(self) -> Block | None:
-        """Wait for the next block; None at the end. Raises SourceError."""
+    def read(self) -> Block | Standing | None:
+        """Wait for the next block, or for how it fares; None at the end. Raises SourceError."""
 
     def close(self) -> None:
         """Make a waiting `read` return None soon; call it once more than never."""
