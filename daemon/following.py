@@ -16,6 +16,8 @@ HEARD: tuple[Condition, ...] = ("running", "flat")
 """Audio comes in."""
 WRONG_RATE_PPM = 5000.0
 """No crystal is off by so much: the device does not run at the rate that it claims."""
+PAUSED = "paused"
+"""The detail of every status in a pause."""
 
 
 @dataclass(slots=True)
@@ -39,11 +41,15 @@ class Following:
     """Whoever sends may take any time, as through a pipe: standing still is no fault then."""
     passage: Passage | None = None
     """None: it has not been open yet."""
-    status: Condition = "waiting"
     paused: bool = False
     ended: bool = False
+    _standing: Standing = field(default_factory=lambda: Standing("waiting"))
     _past: Samples = field(default_factory=Samples)
     """Of the epochs before."""
+
+    @property
+    def status(self) -> Condition:
+        return self._standing.status
 
     @property
     def rate_hz(self) -> int | None:
@@ -102,7 +108,7 @@ class Following:
     def check_rate(self) -> Iterator[AnyMessage]:
         """Say once in an epoch that the device runs at another rate than it claims."""
         passage = self.passage
-        if passage is None or passage.rate_is_told or self.may_wait or self.status not in HEARD:
+        if passage is None or passage.rate_is_told or self.may_wait or not self._is_heard:
             return
         drift_ppm = passage.epoch.clock.drift_ppm
         if abs(drift_ppm) > WRONG_RATE_PPM:
@@ -110,6 +116,11 @@ class Following:
             off = f"its clock is off by {drift_ppm:.0f} ppm, allowed {WRONG_RATE_PPM:.0f}"
             log.warning("source %s: %s; try another rate of it", self.capture.name, off)
             yield self._stand(Standing(self.status, off))
+
+    def remind(self) -> Iterator[AnyMessage]:
+        """Say again what sounds, as long as there are no hops that would say it."""
+        if self.passage is not None and not (self.ended or self._is_heard):
+            yield self.passage.stream.state()
 
     def excuse(self) -> None:
         """Take all hops that wait now, however late: nothing was slow, the loop was kept busy."""
@@ -122,6 +133,7 @@ class Following:
             self.paused = True
             if self.passage is not None:
                 yield from self.passage.pause()
+            yield self._tell()
 
     def resume(self) -> Iterator[AnyMessage]:
         """Analyse again, and name what was passed over."""
@@ -129,6 +141,7 @@ class Following:
             self.paused = False
             if self.passage is not None:
                 yield from self.passage.resume()
+            yield self._tell()
 
     def finish(self, reason: EndReason) -> Iterator[AnyMessage]:
         """End what sounds and say how the source ended; nothing follows."""
@@ -137,6 +150,11 @@ class Following:
             yield from self.passage.finish(reason)
         error = self.capture.error
         yield self._stand(Standing("failed" if error else "ended", str(error or "")))
+
+    @property
+    def _is_heard(self) -> bool:
+        """Whether audio comes in and is analysed."""
+        return self.status in HEARD and not self.paused
 
     @property
     def _is_behind(self) -> bool:
@@ -161,11 +179,14 @@ class Following:
         self.passage.paused = self.paused
 
     def _stand(self, standing: Standing) -> protocol.Status:
-        self.status = standing.status
+        self._standing = standing
+        return self._tell()
+
+    def _tell(self) -> protocol.Status:
         return protocol.Status(
             source=self.capture.name,
-            status=standing.status,
-            detail=standing.detail,
+            status=self.status,
+            detail=PAUSED if self.paused else self._standing.detail,
             rate_hz=self.rate_hz,
             description=self.description,
         )

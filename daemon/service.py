@@ -200,6 +200,7 @@ class Service:
     def _beat(self, heartbeats: Heartbeats) -> None:
         for following in self.followed.values():
             self.tell(following.check_rate())
+            self.tell(following.remind())
         self.tell([heartbeats.beat(self.followed, self.publisher)])
 
     def _say_goodbye(self, heartbeats: Heartbeats) -> int:

@@ -104,7 +104,8 @@ class Stream:
     def end(self, reason: EndReason) -> Iterator[AnyMessage]:
         """Give every open event its `off`, and say that nothing sounds."""
         yield from self._events(self._decision.end(self.position, reason))
-        yield self._reporter.state(self._decision, None)
+        self._heard = None
+        yield self.state()
 
     def adopt(self, classifier: Classifier, config: Config) -> Iterator[AnyMessage]:
         """Go on with another model from the next hop."""
@@ -114,14 +115,18 @@ class Stream:
         self._listener.adopt(classifier, self.position)
         self._decision = Decision(rules, self.position)
         self.memory = classifier.start()
-        yield self._reporter.state(self._decision, self._heard)
+        yield self.state()
 
     def follow(self, config: Config) -> Iterator[AnyMessage]:
         """Go on with other thresholds or another mask."""
         rules = rules_for(config, self._classifier.manifest, self.place.rate_hz)
         yield from self._events(self._decision.follow(rules, self.position))
         self._rules = rules
-        yield self._reporter.state(self._decision, self._heard)
+        yield self.state()
+
+    def state(self) -> protocol.State:
+        """Return all that sounds now."""
+        return self._reporter.state(self._decision, self._heard)
 
     def _events(self, changes: Iterable[Change]) -> Iterator[AnyMessage]:
         return self._reporter.events(changes, self._rules)

@@ -9,7 +9,7 @@ from sounds import tone, two_tones
 from tone_bundle import tone_bundle
 
 from instrd.clients.control import Request
-from instrd.clients.protocol import AnyMessage, Event, Frame, Gap, Heartbeat, State
+from instrd.clients.protocol import Event, Frame, State
 from instrd.daemon.commands import commands_of
 from instrd.daemon.config import Config, Threshold
 from instrd.daemon.configfile import read_config
@@ -63,54 +63,6 @@ def test_thresholds_that_were_asked_for_go_with_their_model(
         assert rig.service.hearing.config.thresholds == {"low": Threshold(0.7, 0.6)}
 
 
-def test_a_pause_is_a_named_gap_and_ends_what_sounds(rig: Rig) -> None:
-    asked: list[str] = []
-
-    def take(message: AnyMessage) -> None:
-        if isinstance(message, State) and message.active and not asked:
-            asked.append("pause")
-            assert rig.ask("pause") == {"paused": ["s0"]}
-
-    rig.on_message = take
-    with rig:
-        rig.run(Played(two_tones(RATE_HZ)))
-    rig.check_accounts()
-    rig.check_events()
-    beat = rig.of(Heartbeat)[-1]
-    assert isinstance(beat, Heartbeat)
-    assert beat.sources["s0"].dropped > 3 * RATE_HZ
-    gaps = [m for m in rig.messages if isinstance(m, Gap)]
-    assert [gap.reason for gap in gaps] == ["paused"]
-    assert sum(gap.count for gap in gaps) == beat.sources["s0"].dropped
-
-
-def test_a_pause_ends_where_it_is_resumed(rig: Rig) -> None:
-    asked: list[str] = []
-
-    def take(message: AnyMessage) -> None:
-        if isinstance(message, Frame) and not asked:
-            asked.append("pause")
-            rig.ask("pause", source="s0")
-        if isinstance(message, Heartbeat) and asked == ["pause"]:
-            account = message.sources["s0"]
-            if account.captured - account.pending > 2 * RATE_HZ:
-                asked.append("resume")
-                assert rig.ask("resume") == {"paused": []}
-
-    rig.on_message = take
-    with rig:
-        rig.run(Played(two_tones(RATE_HZ)))
-    rig.check_accounts()
-    rig.check_events()
-    (gap,) = rig.of(Gap)
-    assert isinstance(gap, Gap)
-    assert (gap.s0, gap.reason) == (1600, "paused")
-    frames = [m for m in rig.messages if isinstance(m, Frame)]
-    assert sum(frame.s0 >= gap.s1 for frame in frames) == len(frames) - 1
-    assert {frame.skipped for frame in frames} == {0}
-    assert {m.label for m in rig.messages if isinstance(m, Event)} >= {"high"}
-
-
 def test_state_follows_a_mask_at_once(rig: Rig) -> None:
     rig.on_message = ask_during(rig, "set_mask", labels=("high",))
     with rig:
@@ -138,24 +90,6 @@ def test_a_bundle_that_does_not_fit_itself_is_refused_and_the_old_one_stays(
             rig.ask("set_model", model="narrow")
         assert rig.run(Played(tone(440.0, 1.0, RATE_HZ))) == 0
     assert {m.model for m in rig.messages if isinstance(m, Frame)} == {"tones"}
-
-
-def test_samples_lost_during_a_pause_are_named_once(rig: Rig) -> None:
-    asked: list[str] = []
-
-    def take(message: AnyMessage) -> None:
-        if isinstance(message, Frame) and not asked:
-            asked.append("pause")
-            rig.ask("pause")
-
-    rig.on_message = take
-    with rig:
-        rig.run(Played(tone(440.0, 3.0, RATE_HZ), lost_at={16_000: 5000}))
-    rig.check_accounts()
-    gaps = [(m.s0, m.s1, m.reason) for m in rig.messages if isinstance(m, Gap)]
-    assert [reason for _, _, reason in gaps] == ["paused", "overflow", "paused"]
-    assert [end for _, end, _ in gaps[:-1]] == [start for start, _, _ in gaps[1:]]
-    assert gaps[-1][1] == 3 * RATE_HZ + 5000
 
 
 def test_an_unknown_model_leaves_the_old_one_in_place(rig: Rig) -> None:

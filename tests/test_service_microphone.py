@@ -95,6 +95,21 @@ def test_each_opening_is_an_epoch_and_what_was_missed_between_them_is_a_gap(rig:
     rig.check_events()
 
 
+def test_a_stall_in_a_pause_hides_neither(rig: Rig) -> None:
+    def look(message: AnyMessage) -> None:
+        if isinstance(message, Frame):
+            rig.ask("pause")
+            stop_at(rig, 2 * RATE_HZ)
+
+    rig.on_message = look
+    second = sound(silence(1.0, RATE_HZ))
+    stalled = [Standing("stalled", "no audio"), RUNNING]
+    follow(rig, Script(OPENED, RUNNING, second, stalled, second))
+    told = [(one.status, one.detail) for one in cast("list[Status]", rig.of(Status))]
+    assert ("stalled", "paused") in told
+    assert told[-2:] == [("running", "paused"), ("ended", "")]
+
+
 def test_what_sounds_ends_with_the_fault_and_not_with_the_return(rig: Rig) -> None:
     def look(message: AnyMessage) -> None:
         if isinstance(message, Status) and message.status == "stalled":
