@@ -43,12 +43,12 @@ class Sender:
     rate_hz = 1000
     description = "sender"
 
-    def __init__(self, after_s: Iterable[float]) -> None:
+    def __init__(self, after_s: Iterable[float], *, live: bool = False) -> None:
         self._after_s = list(after_s)
         self.now_s = 1e6
         self._ready_s = self.now_s
         self.paced = Paced(
-            self, now_s=lambda: self.now_s, now_us=lambda: self.now_us, wait=self._wait
+            self, live=live, now_s=lambda: self.now_s, now_us=lambda: self.now_us, wait=self._wait
         )
 
     @property
@@ -59,8 +59,9 @@ class Sender:
         if not self._after_s:
             return None
         self._ready_s += self._after_s.pop(0)
+        waited = self._ready_s > self.now_s
         self.now_s = max(self.now_s, self._ready_s)
-        return Block(np.zeros(50, np.float32), 0, self.now_us)
+        return Block(np.zeros(50, np.float32), 0, self.now_us, anew=waited)
 
     def close(self) -> None:
         pass
@@ -176,3 +177,23 @@ def test_however_a_sender_falters_little_comes_at_once_and_nothing_waits_without
         within_s = at_s - came_s[: n + 1]
         assert np.all(BLOCK_S * np.arange(n, -1, -1) < within_s + BLOCK_S + LATEST_S + 1e-6)
         assert at_s <= max(ready_s[n] + BLOCK_S, came_s[n - 1] + BLOCK_S if n else 0.0) + 1e-6
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_behind_a_pause_of_ours_a_live_sender_is_caught_up_with_and_a_file_plays_on(
+    *, live: bool
+) -> None:
+    sender = Sender([BLOCK_S] * 40, live=live)
+    played = []
+    while sender.paced.read() is not None:
+        played.append(sender.now_s)
+        if len(played) == 10:
+            sender.now_s += 1.0  # as if the process had been stopped
+    behind_s = played[-1] - (played[0] + 39 * BLOCK_S)
+    assert behind_s == pytest.approx(0.0 if live else 1.0, abs=0.06)
+
+
+def test_behind_a_pause_of_a_live_sender_it_plays_on_from_then() -> None:
+    sender = Sender([0.0] * 20 + [3.0] + [0.0] * 19, live=True)
+    came_s = [at_s for at_s, _ in sender.play()]
+    assert np.diff(came_s[20:]) == pytest.approx(BLOCK_S)

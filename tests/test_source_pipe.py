@@ -101,6 +101,7 @@ def test_a_pipe_that_brings_nothing_for_long_says_so_and_when_it_goes_on(
     assert [item.status for item in items if isinstance(item, Standing)] == told
     assert isinstance(items[-1], Block)
     assert len(items[-1].samples) == 2
+    assert items[-1].anew  # it was waited for
 
 
 def test_how_a_pipe_fares_is_told_at_once_at_the_real_pace() -> None:

@@ -76,7 +76,8 @@ def open_source(uri: str, *, pace: Pace, loop: bool = False) -> Source:
     address = _address(uri)
     if address.scheme == MICROPHONE:
         raise SourceError(f"source {uri}: a microphone is not allowed here")
-    return Paced(OPENERS[address.scheme](address, pace, loop=loop), pace)
+    source = OPENERS[address.scheme](address, pace, loop=loop)
+    return Paced(source, pace, live=address.scheme == "stdin")
 
 
 def check_source(uri: str, *, loop: bool = False) -> None:

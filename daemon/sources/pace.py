@@ -17,7 +17,8 @@ AT_ONCE_S = LATEST_S + 1 / LIVE_BLOCKS_PER_S
 class Paced:
     """Holds each block back until its last sample is due; catches up if it is a little late.
 
-    A source that was kept waiting for longer, or that has stood still, plays on from then.
+    A source that was kept waiting for longer plays on from then. A `live` one, whose sender goes
+    on meanwhile, does so only if it was the sender who stood still, which its blocks say.
     At the pace `fast` it holds nothing back, but dates the samples as if it did.
     """
 
@@ -26,12 +27,14 @@ class Paced:
         source: Source,
         pace: Pace = "realtime",
         *,
+        live: bool = False,
         now_s: Callable[[], float] = time.monotonic,
         now_us: Callable[[], int] = wall_us,
         wait: Callable[[Event, float], bool] = Event.wait,
     ) -> None:
         self._source = source
         self._waits = pace == "realtime"
+        self._live = live
         self._now_s, self._now_us, self._wait = now_s, now_us, wait
         self._closed = Event()
         self._began_s = 0.0
@@ -53,7 +56,8 @@ class Paced:
         now_s, first = self._now_s(), self._position + block.lost
         early_s = self._due_s(first + len(block.samples)) - now_s
         # Not before a block is there: what sends it may start later, and pause.
-        anew = self._position == 0 or (self._waits and early_s < -LATEST_S)
+        stood_still = early_s < -LATEST_S and (block.anew or not self._live)
+        anew = self._position == 0 or (self._waits and stood_still)
         if anew:
             self._began_s += now_s - self._due_s(first)
             early_s = len(block.samples) / self.rate_hz

@@ -71,6 +71,7 @@ class Pipe:
         self._most = block_size(options.rate, pace) * self._frame
         self._rest = b""
         self._looks_in_vain = 0
+        self._waited = False
         self._closed = Event()
 
     def read(self) -> Block | Standing | None:
@@ -79,6 +80,7 @@ class Pipe:
                 return None
             if not self._look():
                 self._looks_in_vain += 1
+                self._waited = True
                 if self._looks_in_vain == STALLED_LOOKS:
                     return Standing("stalled", f"no bytes for {STALLED_LOOKS * POLL_S:g} s")
             elif more := self._read_bytes():
@@ -90,7 +92,8 @@ class Pipe:
             return Standing("running")
         whole = len(self._rest) // self._frame * self._frame
         block, self._rest = self._rest[:whole], self._rest[whole:]
-        return Block(self._decode(block), 0, wall_us())
+        waited, self._waited = self._waited, False
+        return Block(self._decode(block), 0, wall_us(), anew=waited)
 
     def close(self) -> None:
         self._closed.set()
