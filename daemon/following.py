@@ -169,7 +169,7 @@ class Following:
     def _hear(self, news: Epoch | Standing) -> Iterator[AnyMessage]:
         if isinstance(news, Standing):
             if self.passage is not None and news.status not in HEARD and self.status in HEARD:
-                yield from self.passage.stream.end("source_lost")
+                yield from self.passage.stand_still()
             yield self._stand(news)
             return
         if self.passage is not None:

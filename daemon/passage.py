@@ -51,6 +51,13 @@ class Passage:
         """Take all hops that wait now, however late: nothing was slow, the loop was kept busy."""
         self._excused_hops = self.waiting_hops
 
+    def stand_still(self) -> Iterator[AnyMessage]:
+        """End what sounds; no onset that follows is dated back before what has not come yet."""
+        yield from self.stream.end("source_lost")
+        # Less than a hop was left over; more has come since then, if there is more.
+        left_over = min(self.counts().pending, self.stream.hop)
+        self.stream.begin_decisions(self.stream.position + left_over)
+
     def pause(self) -> Iterator[AnyMessage]:
         """Analyse nothing from now on; what sounds ends."""
         self.paused, self._paused_at = True, self.stream.position

@@ -101,6 +101,10 @@ class Stream:
         self._skipped += count // self.hop if reason == "late" else 0
         self.memory = self._classifier.start()
 
+    def begin_decisions(self, position: int) -> None:
+        """Decide anew from `position` on; what sounded has been ended."""
+        self._decision.restart(position)
+
     def end(self, reason: EndReason) -> Iterator[AnyMessage]:
         """Give every open event its `off`, and say that nothing sounds."""
         yield from self._events(self._decision.end(self.position, reason))

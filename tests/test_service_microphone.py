@@ -1,7 +1,8 @@
 """A source that fails and comes back, through the whole service."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from threading import Event as Flag
 from typing import cast
 
@@ -40,6 +41,19 @@ class Script:
 
     def close(self) -> None:
         self._closed.set()
+
+
+class Late(Script):
+    """Goes on with items that are made only when they are asked for."""
+
+    def __init__(self, *items: Item | Iterable[Item], then: Iterator[Item]) -> None:
+        super().__init__(*items)
+        self._then = then
+
+    def read(self) -> Item | None:
+        if self._items:
+            return super().read()
+        return next(self._then, None) or super().read()
 
 
 def as_items(item: Item | Iterable[Item]) -> list[Item]:
@@ -135,6 +149,37 @@ def test_a_stall_that_loses_nothing_goes_on_in_its_epoch(rig: Rig) -> None:
     assert statuses(rig) == ["running", "stalled", "running", "ended"]
     rig.check_accounts()
     rig.check_events()
+
+
+def test_what_follows_a_stall_is_not_dated_before_it(rig: Rig) -> None:
+    def timed(samples: np.ndarray, began_s: float) -> list[Block]:
+        ends = range(800, len(samples) + 1, 800)
+        pieces = zip(np.split(samples, len(ends)), ends, strict=True)
+        return [
+            Block(piece, 0, round(1e6 * (began_s + end / RATE_HZ)), anew=end == 800)
+            for piece, end in pieces
+        ]
+
+    one, again_s = tone(440.0, 1.05, RATE_HZ), 9.0  # half a hop is left over
+    stop_at(rig, 2 * len(one))
+    told, stop = Flag(), rig.on_message
+
+    def look(message: AnyMessage) -> None:
+        stop(message)
+        if isinstance(message, Status) and message.status == "stalled":
+            told.set()
+
+    rig.on_message = look
+
+    def back() -> Iterator[Item]:
+        told.wait(END_S)
+        yield from chain(as_items(RUNNING), timed(one, again_s))
+
+    stalled = Standing("stalled", "no audio")
+    follow(rig, Late(OPENED, RUNNING, timed(one, 1.0), stalled, then=back()))
+    before, after = (e for e in cast("list[Event]", rig.of(Event)) if e.event == "on")
+    assert before.t_on_us < 2e6
+    assert again_s * 1e6 - 1 <= after.t_on_us < (again_s + 0.2) * 1e6
 
 
 def test_a_source_that_is_not_there_leaves_the_others_alone(rig: Rig) -> None:
