@@ -74,6 +74,7 @@ TYPE: Final[Schema] = {1: Field("tensor_type"), 6: Field("denotation")}
 TENSOR_TYPE: Final[Schema] = {1: Field("elem_type", VARINT), 2: Field("shape")}
 SHAPE: Final[Schema] = {1: Field("dim", repeated=True)}
 DIM: Final[Schema] = {1: Field("value", VARINT), 2: Field("parameter"), 3: Field("denotation")}
+MOST_NODES: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,6 @@ class Graph:
     domains: tuple[str, ...]
     operators: frozenset[tuple[str, str]]
     """Domain and type of every node."""
-    nodes: int
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     tensors: tuple[Tensor, ...]
@@ -116,32 +116,30 @@ class Graph:
 def read_graph(content: memoryview) -> Graph:
     """Take an ONNX file apart; raises `BrokenMessageError`."""
     model = take_apart(content, MODEL)
-    graph = take_apart(model.piece("graph"), GRAPH)
-    nodes = _all(graph, "node", NODE)
+    graph = model.message("graph", GRAPH)
+    count = len(graph.pieces.get("node", []))
+    if count > MOST_NODES:
+        raise BrokenMessageError(f"got {count} nodes, allowed {MOST_NODES}")
+    nodes = graph.messages("node", NODE)
     for node in nodes:
         _check_texts(node)
     kinds = frozenset((node.text("domain"), node.text("op_type")) for node in nodes)
-    weights = [_tensor(part) for part in _all(graph, "initializer", TENSOR)]
+    weights = [_tensor(part) for part in graph.messages("initializer", TENSOR)]
     constants = [tensor for node in nodes for tensor in _constants(node)]
-    for port in _all(graph, "value_info", PORT):
+    for port in graph.messages("value_info", PORT):
         _port(port)
     return Graph(
-        domains=tuple(opset.text("domain") for opset in _all(model, "opset_import", OPSET)),
+        domains=tuple(opset.text("domain") for opset in model.messages("opset_import", OPSET)),
         operators=kinds,
-        nodes=len(nodes),
-        inputs=tuple(_port(port) for port in _all(graph, "input", PORT)),
-        outputs=tuple(_port(port) for port in _all(graph, "output", PORT)),
+        inputs=tuple(_port(port) for port in graph.messages("input", PORT)),
+        outputs=tuple(_port(port) for port in graph.messages("output", PORT)),
         tensors=(*weights, *constants),
     )
 
 
-def _all(parts: Parts, name: str, schema: Schema) -> list[Parts]:
-    return [take_apart(piece, schema) for piece in parts.pieces.get(name, [])]
-
-
 def _constants(node: Parts) -> Iterator[Tensor]:
-    for attribute in _all(node, "attribute", ATTRIBUTE):
-        for part in _all(attribute, "t", TENSOR):
+    for attribute in node.messages("attribute", ATTRIBUTE):
+        for part in attribute.messages("t", TENSOR):
             yield _tensor(part)
 
 
@@ -149,13 +147,13 @@ def _check_texts(node: Parts) -> None:
     """Raise `BrokenMessageError` for names that are no text: a runtime fails to report them."""
     for name in ("input", "output", "name"):
         node.texts(name)
-    for attribute in _all(node, "attribute", ATTRIBUTE):
+    for attribute in node.messages("attribute", ATTRIBUTE):
         attribute.texts("name")
 
 
 def _tensor(part: Parts) -> Tensor:
     entries = [
-        (entry.text("key"), entry.text("value")) for entry in _all(part, "external_data", ENTRY)
+        (entry.text("key"), entry.text("value")) for entry in part.messages("external_data", ENTRY)
     ]
     if len({key for key, _ in entries}) != len(entries):
         raise BrokenMessageError("a key of external_data stands twice")
@@ -171,8 +169,8 @@ def _tensor(part: Parts) -> Tensor:
 
 
 def _port(part: Parts) -> Port:
-    kind = take_apart(take_apart(part.piece("type"), TYPE).piece("tensor_type"), TENSOR_TYPE)
-    dims = _all(take_apart(kind.piece("shape"), SHAPE), "dim", DIM)
+    kind = part.message("type", TYPE).message("tensor_type", TENSOR_TYPE)
+    dims = kind.message("shape", SHAPE).messages("dim", DIM)
     for dim in dims:
         dim.texts("parameter")
     return Port(

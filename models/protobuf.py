@@ -10,6 +10,8 @@ from typing import Final
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 MOST_BYTES_OF_A_VARINT: Final = 10
+MOST_FIELDS: Final = 1 << 19
+"""Of a message and all within it; each costs some 200 bytes while it is read."""
 
 
 class BrokenMessageError(ValueError):
@@ -29,10 +31,25 @@ class Field:
 Schema = Mapping[int, Field]
 
 
+@dataclass(slots=True)
+class Allowance:
+    """How many fields and packed numbers may still be read."""
+
+    left: int = MOST_FIELDS
+
+    def take(self) -> None:
+        """Count one more; raises `BrokenMessageError` if it is one too many."""
+        self.left -= 1
+        if self.left < 0:
+            raise BrokenMessageError(f"it has more than the allowed {MOST_FIELDS} fields")
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """A message taken apart by the names of its schema."""
 
+    allowance: Allowance
+    """What it shares with the messages within it."""
     numbers: dict[str, list[int]] = field(default_factory=dict)
     """Numbers as they lie there, without a sign; floats as their bits."""
     pieces: dict[str, list[memoryview]] = field(default_factory=dict)
@@ -42,6 +59,14 @@ class Parts:
 
     def piece(self, name: str) -> memoryview:
         return self.pieces.get(name, [memoryview(b"")])[0]
+
+    def message(self, name: str, schema: Schema) -> "Parts":
+        """Return a message within this one, empty where there is none."""
+        return _taken_apart(self.piece(name), schema, self.allowance)
+
+    def messages(self, name: str, schema: Schema) -> list["Parts"]:
+        pieces = self.pieces.get(name, [])
+        return [_taken_apart(piece, schema, self.allowance) for piece in pieces]
 
     def text(self, name: str) -> str:
         """Return a text; raises `BrokenMessageError` if it is not UTF-8."""
@@ -60,8 +85,13 @@ def text_of(piece: memoryview) -> str:
 
 def take_apart(message: memoryview, schema: Schema) -> Parts:
     """Return the fields of a message; raises `BrokenMessageError`."""
-    parts = Parts()
+    return _taken_apart(message, schema, Allowance())
+
+
+def _taken_apart(message: memoryview, schema: Schema, allowance: Allowance) -> Parts:
+    parts = Parts(allowance)
     for number, wire, value in _fields(message):
+        allowance.take()
         known = schema.get(number)
         if known is None:
             raise BrokenMessageError(f"got field {number}, allowed: {_names(schema)}")
@@ -74,7 +104,10 @@ def take_apart(message: memoryview, schema: Schema) -> Parts:
             count = len(pieces)
         else:
             numbers = parts.numbers.setdefault(known.name, [])
-            numbers += _unpacked(value, known.wire) if isinstance(value, memoryview) else [value]
+            if isinstance(value, memoryview):
+                numbers.extend(_unpacked(value, known.wire, allowance))
+            else:
+                numbers.append(value)
             count = len(numbers)
         if count > 1 and not known.repeated:
             raise BrokenMessageError(f"{known.name} stands twice")
@@ -100,16 +133,16 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
             raise BrokenMessageError(f"got wire type {wire}, allowed: 0, 1, 2, 5")
 
 
-def _unpacked(piece: memoryview, wire: int) -> list[int]:
-    place, numbers = 0, []
+def _unpacked(piece: memoryview, wire: int, allowance: Allowance) -> Iterator[int]:
+    place = 0
     while place < len(piece):
+        allowance.take()
         if wire == VARINT:
             number, place = _varint(piece, place)
         else:
             fixed, place = _taken(piece, place, 4 if wire == FIXED32 else 8)
             number = int.from_bytes(fixed, "little")
-        numbers.append(number)
-    return numbers
+        yield number
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:

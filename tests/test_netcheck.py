@@ -159,6 +159,39 @@ def test_a_field_that_stands_twice_is_refused() -> None:
         read_graph(memoryview(b"\x08\x08\x08\x07"))
 
 
+def within(number: int, content: bytes) -> bytes:
+    """Return `content` as the field of that number, of a message around it."""
+    size, length = [], len(content)
+    while length >= 0x80:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([number << 3 | 2, *size, length]) + content
+
+
+EMPTY_NODES = within(7, 4_000_000 * within(1, b""))
+NODES_A_FEW_TOO_MANY = within(7, 20_001 * within(1, b""))
+EMPTY_ATTRIBUTES = within(7, 20 * within(1, 50_000 * within(5, b"")))
+EMPTY_SHAPES = within(7, 20 * within(5, 50_000 * within(1, b"")))
+PACKED_NUMBERS = within(7, within(5, within(1, 8_000_000 * b"\x01")))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (EMPTY_NODES, "more than the allowed 524288 fields"),
+        (NODES_A_FEW_TOO_MANY, "got 20001 nodes, allowed 20000"),
+        (EMPTY_ATTRIBUTES, "more than the allowed 524288 fields"),
+        (EMPTY_SHAPES, "more than the allowed 524288 fields"),
+        (PACKED_NUMBERS, "more than the allowed 524288 fields"),
+    ],
+)
+def test_a_file_of_nothing_but_fields_is_refused_before_all_are_read(
+    content: bytes, told: str
+) -> None:
+    with pytest.raises(BrokenMessageError, match=told):
+        read_graph(memoryview(content))
+
+
 @given(content=st.binary(max_size=200))
 def test_bytes_are_a_graph_or_no_message(content: bytes) -> None:
     try:
