@@ -27,6 +27,7 @@ from instrd.daemon.signals import ReloadWish, StopWish
 from instrd.daemon.sources import AT_ONCE_S, Feed
 from instrd.daemon.stream import Stream, advance, hop_samples
 from instrd.daemon.supervisor import Supervisor
+from instrd.models.errors import BundleError
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1
@@ -106,6 +107,10 @@ class Service:
                 self._supervisor.stopping(self._why_it_ends)
             while self._take_hops():
                 pass  # what was captured before the end is judged too
+        except BundleError as error:
+            # What a net makes of every sound cannot be tried out before.
+            self._failure = str(error)
+            self._supervisor.stopping(self._failure)
         except Exception as error:
             self._failure = f"internal error: {error}"
             self._supervisor.stopping(self._failure)

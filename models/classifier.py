@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from instrd.models.bundle import Manifest
 from instrd.models.contrast import contrast_of
+from instrd.models.errors import BundleError
 from instrd.models.frontend import FrontEnd
 from instrd.models.net import Net
 from instrd.models.ring import MirroredRing
@@ -47,7 +48,8 @@ class Classifier(Protocol):
     def feed(self, frames: Sequence[Frames], memories: Sequence[Memory]) -> list[Floats]:
         """Take the new frames of each stream and return its probabilities (labels,).
 
-        T may differ between streams; a stream with no new frame keeps its judgement.
+        T may differ between streams; a stream with no new frame keeps its judgement. Raises
+        `BundleError` where the net comes to what is no number.
         """
 
 
@@ -114,6 +116,7 @@ class Calibration:
     """Turns logits into probabilities (Guo et al. 2017: temperature; Platt 1999: with bias)."""
 
     def __init__(self, manifest: Manifest) -> None:
+        self._name = manifest.name
         self._multi_label = manifest.multi_label
         self._temperature = np.array(manifest.temperature, np.float32)
         self._bias = np.array(manifest.bias, np.float32)
@@ -123,7 +126,17 @@ class Calibration:
         self.labels = len(manifest.labels)
 
     def probabilities(self, logits: Floats) -> Floats:
-        """Map (..., labels) logits to (..., labels) probabilities."""
+        """Map (..., labels) logits to (..., labels) probabilities.
+
+        Raises `BundleError` where they are none: a decision that took one in would stay broken.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            judged = self._judged(logits)
+        if not np.isfinite(judged).all():
+            raise BundleError(self._name, "its net judges a sound by numbers that are not finite")
+        return judged
+
+    def _judged(self, logits: Floats) -> Floats:
         scaled = logits / self._temperature + self._bias
         if self._multi_label:
             told = self._contrast.left(scaled)

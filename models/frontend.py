@@ -62,7 +62,11 @@ class FrontEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def silence(self) -> Floats:
         """The frame of digital silence, (width,)."""
-        frame: Floats = FrameStream(self).feed(np.zeros(self.hop, np.float32))[0]
+        return self.frame(np.zeros(self.fft, np.float32))
+
+    def frame(self, samples: Floats) -> Floats:
+        """Return the frame, (width,), of `fft` samples."""
+        frame: Floats = FrameStream(self).describe(samples[np.newaxis])[0]
         return frame
 
 
@@ -88,9 +92,10 @@ class FrameStream:
             return np.empty((0, self._front_end.width), np.float32)
         step = signal.itemsize  # sliding_window_view would look at more than this hot path needs
         pieces = as_strided(signal, (count, fft), (hop * step, step), writeable=False)
-        return self._describe(pieces)
+        return self.describe(pieces)
 
-    def _describe(self, pieces: Floats) -> Floats:
+    def describe(self, pieces: Floats) -> Floats:
+        """Return the frames, (n, width) in dB, of pieces (n, fft); remembers nothing."""
         spectrum = np.fft.rfft(pieces * self._window)
         power = spectrum.real**2 + spectrum.imag**2
         bands = power if self._mel is None else power @ self._mel

@@ -7,10 +7,12 @@ from typing import Literal
 
 import numpy as np
 
+from instrd.models.audiofile import LOUDEST
 from instrd.models.bundle import Bundle, Manifest
 from instrd.models.classifier import CausalClassifier, Classifier, WindowClassifier
 from instrd.models.ensemble import EnsembleClassifier
 from instrd.models.errors import BundleError
+from instrd.models.frontend import Floats, FrontEnd
 from instrd.models.members import find_members
 from instrd.models.net import Net, OnnxNet
 
@@ -58,23 +60,36 @@ def architecture(name: str) -> type:
 def _try_out(bundle: Bundle, classifier: Classifier) -> None:
     """Judge silence as a stream of its length and beside another one, in pieces of any length.
 
-    A net that does not fit its manifest, or is not free in streams and frames, is found here.
+    A net that does not fit its manifest, or is not free in streams and frames, is found here; so
+    is one that judges only silence, by noise as loud as full scale and as sound may be.
     """
     manifest = bundle.manifest
-    silence = np.tile(manifest.front_end.silence, (max(manifest.window_frames, 3), 1))
+    length = max(manifest.window_frames, 3)
+    silence, loud, loudest = (
+        _noise(manifest.front_end, peak, length) for peak in (0.0, 1.0, LOUDEST)
+    )
+    turns = [silence], [silence, silence], [silence[:3], silence[:3]], [silence[:1]], [loud]
     memories = [classifier.start(), classifier.start()]
     judged = []
     try:
-        for frames in ([silence], [silence, silence], [silence[:3], silence[:3]], [silence[:1]]):
+        for frames in (*turns, [loudest]):
             judged += classifier.feed([[new] for new in frames], memories[: len(frames)])
+    except BundleError:
+        raise
     except Exception as error:
         # A runtime's own errors share no type; whatever it is, this net cannot be served.
         raise BundleError(bundle.folder, f"its net does not fit its manifest: {error}") from error
     labels = len(manifest.labels)
-    if any(p.shape != (labels,) or not np.isfinite(p).all() for p in judged):
+    if any(p.shape != (labels,) for p in judged):
         raise BundleError(
-            bundle.folder, f"its net judges no finite numbers or not {labels}, as its manifest says"
+            bundle.folder, f"its net judges not {labels} labels, as its manifest says"
         )
+
+
+def _noise(front_end: FrontEnd, peak: float, count: int) -> Floats:
+    """Return frames of white noise up to `peak`, (count, width)."""
+    samples = peak * np.random.default_rng(0).uniform(-1.0, 1.0, front_end.fft)
+    return np.tile(front_end.frame(samples.astype(np.float32)), (count, 1))
 
 
 def _torch_net(bundle: Bundle) -> Net:
