@@ -16,6 +16,8 @@ Samples = Annotated[int, Meta(ge=1, le=32_768)]
 Bands = Annotated[int, Meta(ge=1, le=512)]
 _FLOORS = (1e-30, 1.0)  # whose single precision is neither 0 nor infinite
 Floats = NDArray[np.float32]
+MOST_VALUES_A_SECOND = 4_000_000
+"""Of sound: samples that are framed, or bands that come of them; `base` frames 51,200."""
 
 
 class FrontEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,6 +50,13 @@ class FrontEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(msg)
         if self.hop > self.fft:
             msg = f"front-end: got hop {self.hop}, allowed 1..{self.fft} (the frame)"
+            raise ValueError(msg)
+        values = self.rate_hz * max(self.fft, self.bands, self.width) // self.hop
+        if values > MOST_VALUES_A_SECOND:
+            msg = (
+                f"front-end: got hop {self.hop}, which comes to {values} values a second of sound, "
+                f"allowed {MOST_VALUES_A_SECOND}"
+            )
             raise ValueError(msg)
         if not _FLOORS[0] <= self.floor <= _FLOORS[1]:
             msg = f"front-end: got floor {self.floor}, allowed {_FLOORS[0]}..{_FLOORS[1]}"

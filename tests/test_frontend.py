@@ -140,11 +140,14 @@ def test_silence_is_the_floor_of_every_band() -> None:
     [
         ({"fmax_hz": 9000.0}, "8000"),
         ({"hop": 2048}, "hop 2048"),
+        ({"rate_hz": 384_000, "hop": 1, "fft": 32_768}, "hop 1, .* 12582912000 values a second"),
+        ({"rate_hz": 384_000, "hop": 1, "fft": 1}, "allowed 4000000"),
+        ({"kind": "mfcc", "hop": 1, "fft": 2, "coefficients": 512}, "8192000 values"),
         ({"floor": 0.0}, "floor"),
         ({"floor": 1e-60}, "floor 1e-60"),
         ({"floor": 1e300}, "floor 1e[+]300"),
     ],
 )
-def test_impossible_parameters_are_refused(wrong: dict[str, float], told: str) -> None:
+def test_impossible_parameters_are_refused(wrong: dict[str, float | str], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         FrontEnd(**wrong)  # type: ignore[arg-type]
