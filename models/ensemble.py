@@ -44,7 +44,8 @@ class EnsembleClassifier:
         self._least = LIKELY if manifest.multi_label else 0.0
         weighted = manifest.vote == "weighted"
         weights = [member.weight if weighted else 1.0 for member in manifest.members]
-        self._weights = np.array(weights, np.float32) / np.float32(sum(weights))
+        # divided in double precision: in single precision small weights would all be 0
+        self._weights = (np.array(weights) / sum(weights)).astype(np.float32)
 
     def start(self) -> Memory:
         kept = [seat.classifier.start() for seat in self._seats]

@@ -43,9 +43,10 @@ def load_classifier(
     """
     if bundle.manifest.kind == "ensemble":
         members = [load_classifier(m, device) for m in find_members(bundle.manifest, folders)]
-        return EnsembleClassifier(bundle.manifest, members)
-    net: Net = OnnxNet(bundle) if device == "cpu" else _torch_net(bundle)
-    classifier = KINDS[bundle.manifest.kind](bundle.manifest, net)
+        classifier: Classifier = EnsembleClassifier(bundle.manifest, members)
+    else:
+        net: Net = OnnxNet(bundle) if device == "cpu" else _torch_net(bundle)
+        classifier = KINDS[bundle.manifest.kind](bundle.manifest, net)
     _try_out(bundle, classifier)
     return classifier
 
@@ -64,25 +65,28 @@ def _try_out(bundle: Bundle, classifier: Classifier) -> None:
     is one that judges only silence, by noise as loud as full scale and as sound may be.
     """
     manifest = bundle.manifest
-    length = max(manifest.window_frames, 3)
+    # an ensemble's members have been tried at their length
+    length = 3 if manifest.members else max(manifest.window_frames, 3)
     silence, loud, loudest = (
-        _noise(manifest.front_end, peak, length) for peak in (0.0, 1.0, LOUDEST)
+        [_noise(front_end, peak, length) for front_end in classifier.front_ends]
+        for peak in (0.0, 1.0, LOUDEST)
     )
-    turns = [silence], [silence, silence], [silence[:3], silence[:3]], [silence[:1]], [loud]
+    short, newest = [new[:3] for new in silence], [new[:1] for new in silence]
+    turns = [silence], [silence, silence], [short, short], [newest], [loud], [loudest]
     memories = [classifier.start(), classifier.start()]
     judged = []
     try:
-        for frames in (*turns, [loudest]):
-            judged += classifier.feed([[new] for new in frames], memories[: len(frames)])
+        for streams in turns:
+            judged += classifier.feed(streams, memories[: len(streams)])
     except BundleError:
         raise
     except Exception as error:
         # A runtime's own errors share no type; whatever it is, this net cannot be served.
         raise BundleError(bundle.folder, f"its net does not fit its manifest: {error}") from error
     labels = len(manifest.labels)
-    if any(p.shape != (labels,) for p in judged):
+    if any(p.shape != (labels,) or not np.isfinite(p).all() for p in judged):
         raise BundleError(
-            bundle.folder, f"its net judges not {labels} labels, as its manifest says"
+            bundle.folder, f"its net judges no finite numbers or not {labels}, as its manifest says"
         )
 
 

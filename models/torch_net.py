@@ -22,6 +22,11 @@ class TorchNet:
             raise BundleError(bundle.folder, f"has no {WEIGHTS}, which --device cuda needs")
         try:
             net = module(**bundle.manifest.network)
+        except Exception as error:
+            # Settings from outside may break a net anywhere in its making.
+            told = f"its network cannot be built: {type(error).__name__}: {error}"
+            raise BundleError(bundle.folder, told) from error
+        try:
             weights = safetensors.torch.load_file(bundle.weights)
             if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
                 raise BundleError(bundle.folder, f"{WEIGHTS} holds numbers that are not finite")

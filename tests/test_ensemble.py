@@ -80,6 +80,20 @@ def test_a_mean_is_that_of_the_members_probabilities(
     np.testing.assert_allclose(joined, shares[0] * own[0] + shares[1] * own[1], atol=1e-6)
 
 
+@pytest.mark.parametrize("weight", [1e-300, 1e-50, 1e6])
+def test_weights_count_beside_each_other_however_small(tmp_path: Path, weight: float) -> None:
+    folder = tone_ensemble(tmp_path / "tones", "weighted").folder
+    manifest = json.loads((folder / MANIFEST).read_text())
+    for member in manifest["members"]:
+        member["weight"] = weight
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    clip = frames(30, seed=4)
+    weighted = load_classifier(read_bundle(folder), folders=[tmp_path])
+    mean = load_classifier(tone_ensemble(tmp_path / "tones", "mean"), folders=[tmp_path])
+    (got,), (wanted,) = (one.feed([[clip]], [one.start()]) for one in (weighted, mean))
+    np.testing.assert_allclose(got, wanted, atol=1e-6)
+
+
 def test_each_member_is_named_with_the_label_it_thinks_likeliest(tmp_path: Path) -> None:
     voters = ensemble(tmp_path)
     band = np.abs(np.linspace(0, 1, FRONT_END.width))

@@ -3,14 +3,17 @@
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import miniature
+import msgspec
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from instrd.models.bundle import ONNX, WEIGHTS, Bundle, Manifest, write_bundle
+from instrd.models.errors import BundleError
 from instrd.models.net import OnnxNet
 from instrd.models.registry import architecture
 from instrd.models.torch_net import TorchNet
@@ -80,6 +83,25 @@ def test_onnx_and_torch_answer_alike_from_one_copy_of_the_weights(
         trained = net(torch.from_numpy(frames)).numpy()
     np.testing.assert_allclose(onnx, trained, atol=1e-3)
     np.testing.assert_allclose(served, onnx, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "told"),
+    [
+        ("causal_net", {"spans": [0]}, "ZeroDivisionError"),
+        ("cnn", {"frames": 1, "width": 1, "labels": 2}, "ValueError"),
+        ("causal_net", {"breadth": 1}, "TypeError"),
+        ("transformer", {"frames": 4, "width": 8, "labels": 2, "heads": 3}, "AssertionError"),
+    ],
+)
+def test_a_net_that_torch_cannot_build_is_refused(
+    name: str, network: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    recipe, _, files = files_of("cnn")
+    bundle = bundle_of(recipe, files, tmp_path)
+    other = msgspec.structs.replace(bundle.manifest, network=network)
+    with pytest.raises(BundleError, match=f"its network cannot be built: {told}"):
+        TorchNet(Bundle(bundle.folder, other, bundle.sha256), architecture(name), device="cpu")
 
 
 @pytest.mark.parametrize("kind", miniature.NETWORKS)
