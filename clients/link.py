@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from instrd.clients.subscriber import DEAD_AFTER_S, Subscriber
+from instrd.clients.books import DEAD_AFTER_S
+from instrd.clients.subscriber import Subscriber
 
 
 @dataclass(frozen=True, slots=True)

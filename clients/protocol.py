@@ -14,6 +14,8 @@ SILENCE_DBFS: Final = -120.0
 
 Name: TypeAlias = Annotated[str, Meta(pattern=r"^[^/\x00-\x1f\x7f-\x9f]{1,64}\Z")]
 SourceId: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
+RunName: TypeAlias = Annotated[str, Meta(max_length=64)]
+Topic: TypeAlias = Annotated[str, Meta(max_length=128)]
 Micros: TypeAlias = Annotated[int, Meta(ge=0)]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 RateHz: TypeAlias = Annotated[int, Meta(ge=1)]
@@ -38,7 +40,7 @@ class Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower
 
     v: str = VERSION
     node: str = ""  # this installation's name
-    run: str = ""  # random at each start
+    run: RunName = ""  # random at each start
     seq: Count = 0  # counts up by one per topic, from 1
     t_pub_us: Micros = 0  # when it was published
     retained: bool | UnsetType = UNSET  # true on a copy sent to a late joiner, else absent
@@ -204,7 +206,7 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     uptime_s: float
     interval_ms: Count = 1000
     sources: dict[SourceId, Account]
-    last_seq: dict[str, Count]  # of every event topic, so that a lost last event is noticed
+    last_seq: dict[Topic, Count]  # of every event topic, so that a lost last event is noticed
     unsent: Count = 0  # messages that the publishing process was not given; they miss from seq
     publisher_restarts: Count = 0  # how often the publishing process was replaced
 

@@ -1,34 +1,23 @@
 """Messages come in: decoded, without copies, with losses counted and a dead publisher noticed."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import zmq
 
+from instrd.clients.books import DEAD_AFTER_S, Books
 from instrd.clients.codec import ROOT, ProtocolError, decode, topic
 from instrd.clients.handshakes import watched
 from instrd.clients.keyfile import read_pair, read_public
-from instrd.clients.protocol import SOURCE_KINDS, AnyMessage, Bye, Heartbeat
+from instrd.clients.protocol import SOURCE_KINDS, AnyMessage
 
 DEFAULT_ENDPOINT: Final = "tcp://127.0.0.1:5570"
-DEAD_AFTER_S: Final = 3.0
 QUEUE_MESSAGES: Final = 10_000
 MAX_MESSAGE_BYTES: Final = 1 << 20
 WAKE_S: Final = 0.25  # how often an idle iteration looks at the heartbeat's age
-
-
-@dataclass(slots=True)
-class _Run:
-    """What was heard from one start of one daemon."""
-
-    heard_s: float = 0.0
-    beaten: bool = False  # a heartbeat was heard
-    seen: dict[str, int] = field(default_factory=dict)  # topic -> last seq
 
 
 class Subscriber:
@@ -60,14 +49,12 @@ class Subscriber:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.endpoints = (endpoints,) if isinstance(endpoints, str) else tuple(endpoints)
-        self.lost: Counter[str] = Counter()  # messages by topic
+        prefixes = _prefixes(sources, kinds)
+        self._books = Books(prefixes, clock_s)
+        self.lost = self._books.lost  # messages by topic
         self.invalid = 0  # messages that could not be read
-        self._prefixes = _prefixes(sources, kinds)
         self._clock_s = clock_s
         self._opened_s = clock_s()
-        self._heartbeat_s: float | None = None
-        self._runs: dict[str, _Run] = {}
-        self._over: set[str] = set()  # runs that said bye
         with ExitStack() as opening:
             context = opening.enter_context(zmq.Context())
             self._socket = opening.enter_context(context.socket(zmq.SUB))
@@ -79,7 +66,7 @@ class Subscriber:
             self._poller.register(self._handshakes.monitor, zmq.POLLIN)
             for endpoint in self.endpoints:
                 _connect(self._socket, endpoint)
-            for prefix in self._prefixes:
+            for prefix in prefixes:
                 self._socket.subscribe(prefix)
             self._open = opening.pop_all()
 
@@ -97,14 +84,14 @@ class Subscriber:
                 yield message
 
     def receive(self, timeout_s: float) -> AnyMessage | None:
-        """Return the next message, or None if none comes in time."""
-        due_s = time.monotonic() + timeout_s
-        while ready := dict(self._poller.poll(max(0, round((due_s - time.monotonic()) * 1000)))):
-            if self._socket not in ready:
-                self._handshakes.look()
-                continue
-            message = self._take(self._socket.recv_multipart(zmq.NOBLOCK))
-            if message is not None:
+        """Return the next new message, or None if there is none when the time is over.
+
+        What cannot be read or was seen before does not count, and prolongs nothing.
+        """
+        due_s, left_s = time.monotonic() + timeout_s, timeout_s
+        while ready := self._ready(left_s):
+            message, left_s = self._look(ready), due_s - time.monotonic()
+            if message is not None or left_s <= 0:
                 return message
         return None
 
@@ -115,17 +102,19 @@ class Subscriber:
         """
         newest: dict[str, AnyMessage] = {}
         for _ in range(QUEUE_MESSAGES):
-            message = self.receive(0)
-            if message is None:
+            if not (ready := self._ready(0)):
                 break
-            newest.pop(topic(message), None)
-            newest[topic(message)] = message
+            message = self._look(ready)
+            if message is not None:
+                newest.pop(topic(message), None)
+                newest[topic(message)] = message
         return list(newest.values())
 
     @property
     def heartbeat_age_s(self) -> float | None:
         """How long ago a heartbeat was received; None before the first."""
-        return None if self._heartbeat_s is None else self._clock_s() - self._heartbeat_s
+        last_s = self._books.heartbeat_s
+        return None if last_s is None else self._clock_s() - last_s
 
     @property
     def silent_s(self) -> float:
@@ -147,51 +136,28 @@ class Subscriber:
     @property
     def ended(self) -> bool:
         """Whether every publisher heard so far has said bye."""
-        oldest_s = self._clock_s() - DEAD_AFTER_S
-        return bool(self._over) and not any(run.heard_s > oldest_s for run in self._runs.values())
+        return self._books.ended
 
-    def _take(self, parts: list[bytes]) -> AnyMessage | None:
+    @property
+    def surplus(self) -> int:
+        """How many messages were passed over, of more runs or topics than can be followed."""
+        return self._books.surplus
+
+    def _ready(self, timeout_s: float) -> dict[Any, int]:
+        return dict(self._poller.poll(max(0, round(timeout_s * 1000))))
+
+    def _look(self, ready: dict[Any, int]) -> AnyMessage | None:
+        """Take one message, or what happened to the connections; None if that is nothing new."""
+        if self._socket not in ready:
+            self._handshakes.look()
+            return None
+        parts = self._socket.recv_multipart(zmq.NOBLOCK)
         try:
             message = decode(parts[1])
         except (IndexError, ProtocolError):
             self.invalid += 1
             return None
-        if message.run in self._over:
-            return None
-        run = self._runs.setdefault(message.run, _Run())
-        run.heard_s = self._clock_s()
-        if not self._is_new(message, run):
-            return None
-        if isinstance(message, Heartbeat):
-            self._take_heartbeat(message, run)
-        elif isinstance(message, Bye):
-            self._over.add(message.run)
-            del self._runs[message.run]
-        return message
-
-    def _is_new(self, message: AnyMessage, run: _Run) -> bool:
-        name = topic(message)
-        last = run.seen.get(name, message.seq - 1)
-        if message.seq <= last:
-            return False
-        self._count(name, message.seq - last - 1)
-        run.seen[name] = message.seq
-        return True
-
-    def _take_heartbeat(self, message: Heartbeat, run: _Run) -> None:
-        """Notice lost events that no later event of their topic gives away."""
-        self._heartbeat_s = run.heard_s
-        for name, seq in message.last_seq.items():
-            if name.startswith(self._prefixes):
-                # at the first heartbeat of a run, earlier events were before our time
-                last = run.seen.get(name, 0 if run.beaten else seq)
-                self._count(name, seq - last)
-                run.seen[name] = max(seq, last)
-        run.beaten = True
-
-    def _count(self, name: str, lost: int) -> None:
-        if lost > 0:
-            self.lost[name] += lost
+        return message if self._books.enter(message) else None
 
 
 def _prefixes(sources: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from instrd.clients.books import DEAD_AFTER_S
 from instrd.clients.codec import encode
 from instrd.clients.protocol import (
     Active,
@@ -16,7 +17,7 @@ from instrd.clients.protocol import (
     State,
     Status,
 )
-from instrd.clients.subscriber import DEAD_AFTER_S, WAKE_S, Subscriber
+from instrd.clients.subscriber import WAKE_S, Subscriber
 
 
 def lines(

@@ -175,6 +175,38 @@ def test_what_cannot_be_read_is_counted_and_passed_over(
     assert subscriber.invalid == 2
 
 
+def test_a_flood_of_what_is_passed_over_does_not_prolong_the_wait(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    daemon.send(level(1))
+    take(subscriber, 1)
+    for _ in range(20):
+        daemon.send_raw(b"instrd/1/later/mic1/", b'{"type":"later"}')
+        daemon.send(level(1))
+    deadline = time.monotonic() + 5
+    while subscriber.invalid < 20 and time.monotonic() < deadline:
+        before = subscriber.invalid
+        assert subscriber.receive(0) is None
+        assert subscriber.invalid <= before + 1  # whoever asks is answered one by one
+    assert subscriber.invalid == 20
+
+
+def test_draining_counts_what_it_passes_over_so_that_it_ends(
+    daemon: FakeDaemon, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instrd.clients.subscriber.QUEUE_MESSAGES", 5)
+    for _ in range(20):
+        daemon.send_raw(b"instrd/1/later/mic1/", b'{"type":"later"}')
+    daemon.send(level(1))
+    drained: list[AnyMessage] = []
+    deadline = time.monotonic() + 5
+    while not drained and time.monotonic() < deadline:
+        before = subscriber.invalid
+        drained = subscriber.drain()
+        assert subscriber.invalid <= before + 5
+    assert (drained, subscriber.invalid) == ([level(1)], 20)
+
+
 def test_draining_leaves_the_newest_of_each_topic(
     daemon: FakeDaemon, subscriber: Subscriber
 ) -> None:
