@@ -11,14 +11,17 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 VERSION: Final = "1.0"
 SILENCE_DBFS: Final = -120.0
+MOST: Final = 2**63 - 1  # what is read can be written again, by any client
 
 Name: TypeAlias = Annotated[str, Meta(pattern=r"^[^/\x00-\x1f\x7f-\x9f]{1,64}\Z")]
 SourceId: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
 RunName: TypeAlias = Annotated[str, Meta(max_length=64)]
 Topic: TypeAlias = Annotated[str, Meta(max_length=128)]
-Micros: TypeAlias = Annotated[int, Meta(ge=0)]
-Count: TypeAlias = Annotated[int, Meta(ge=0)]
-RateHz: TypeAlias = Annotated[int, Meta(ge=1)]
+# before 31 December 9999, so that it is a date that Python knows in any time zone
+Micros: TypeAlias = Annotated[int, Meta(ge=0, lt=253_402_214_400_000_000)]
+ExitCode: TypeAlias = Annotated[int, Meta(ge=-MOST - 1, le=MOST)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=MOST)]
+RateHz: TypeAlias = Annotated[int, Meta(ge=1, le=MOST)]
 Dbfs: TypeAlias = Annotated[float, Meta(ge=SILENCE_DBFS)]
 Probability: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -215,7 +218,7 @@ class Bye(Message, frozen=True, kw_only=True):
     """The orderly end."""
 
     reason: str
-    exit_code: int
+    exit_code: ExitCode
 
 
 AnyMessage: TypeAlias = (

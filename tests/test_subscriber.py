@@ -273,6 +273,17 @@ def test_lines_begin_with_what_sounds_already(daemon: FakeDaemon, subscriber: Su
     assert "bye" in bye
 
 
+def test_lines_go_on_after_times_and_numbers_that_are_too_large(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    for huge in (b'"t_pub_us":1000000000000000000', b'"seq":1' + b"0" * 30):
+        payload = b'{"type":"bye","run":"run2","reason":"x","exit_code":0,%s}' % huge
+        daemon.send_raw(topic(BYE).encode(), payload)
+    daemon.send(msgspec.structs.replace(BYE, t_pub_us=253_402_214_399_999_999))
+    assert [line[-12:] for line in lines(subscriber)] == ["bye: SIGTERM"]
+    assert subscriber.invalid == 2
+
+
 def test_lines_as_json_tell_everything(daemon: FakeDaemon, subscriber: Subscriber) -> None:
     daemon.send(level(1), BYE)
     told = [json.loads(line) for line in lines(subscriber, as_json=True)]
