@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.table import Column, Table
 from rich.text import Text
 
+from instrd.clients.tail import printable
 from instrd.daemon.classify import Verdict
 from instrd.daemon.recording.devices import Device
 from instrd.models.bundle import Manifest, list_bundles, read_bundle
@@ -26,7 +27,7 @@ def verdict_table(verdicts: Iterable[Verdict], mask: Sequence[str] = ()) -> Tabl
         events = "\n".join(
             f"{event.label} {event.t_on_s:.1f}-{event.t_off_s:.1f} s" for event in verdict.events
         )
-        table.add_row(Text(verdict.path), Text(verdict.decision, "bold"), strongest, events)
+        table.add_row(_foreign(verdict.path), Text(verdict.decision, "bold"), strongest, events)
     return table
 
 
@@ -35,7 +36,7 @@ def device_table(devices: Iterable[Device]) -> Table:
     for device in devices:
         name = f"{device.name} (default)" if device.default else device.name
         rate = f"{device.rate_hz} Hz"
-        table.add_row(Text(name), device.host_api, str(device.channels), rate)
+        table.add_row(_foreign(name), _foreign(device.host_api), str(device.channels), rate)
     return table
 
 
@@ -47,15 +48,19 @@ def model_table(folders: Sequence[Path]) -> Table:
             manifest = read_bundle(folder).manifest
             find_members(manifest, folders)
         except BundleError as error:
-            table.add_row(name, "", "", "", Text(f"broken: {error.reason}", "red"))
+            table.add_row(name, "", "", "", _foreign(f"broken: {error.reason}", "red"))
             continue
         labels = ", ".join(manifest.labels)
-        table.add_row(
-            name, _kind(manifest), f"{manifest.window_s:.2f} s", labels, manifest.description
-        )
+        looks_back, about = f"{manifest.window_s:.2f} s", _foreign(manifest.description)
+        table.add_row(name, _kind(manifest), looks_back, labels, about)
     return table
 
 
 def _kind(manifest: Manifest) -> str:
     names = ", ".join(member.name for member in manifest.members)
     return f"{manifest.kind} ({manifest.vote}) of {names}" if names else manifest.kind
+
+
+def _foreign(text: str, style: str = "") -> Text:
+    """Return what files and devices say, so that neither rich nor the terminal obeys it."""
+    return Text("\n".join(map(printable, text.splitlines())), style)
