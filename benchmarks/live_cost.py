@@ -5,8 +5,8 @@
 
 YAMNet is served by LiteRT (pip install '.[yamnet]') in the plainest live loop: every 100 ms
 it judges its newest 0.975 s and publishes JSON by ZeroMQ, as instrd does. Both get the bundled
-recording at the real pace. Latency is from the moment the last sample of a hop is due to the
-moment instrd has judged it, or YAMNet's loop has handed its message to ZeroMQ.
+recording at the real pace, again and again. Latency is from the moment the last sample of a hop is
+due to the moment instrd has judged it, or YAMNet's loop has handed its message to ZeroMQ.
 """
 
 import argparse
@@ -28,10 +28,10 @@ from instrd.daemon.demo import demo_path
 
 INSTRD = "from instrd.daemon.cli import main; main()"
 YAMNET = """
-import json, sys, time
+import itertools, json, sys, time
 import numpy as np, soundfile, soxr, zmq
 from ai_edge_litert.interpreter import Interpreter
-model, path, endpoint, seconds = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])
+model, path, endpoint = sys.argv[1:]
 net = Interpreter(model, num_threads=1)
 net.allocate_tensors()
 feed, scores = net.get_input_details()[0]["index"], net.get_output_details()[0]["index"]
@@ -42,11 +42,11 @@ ring = np.zeros(15600, np.float32)
 socket = zmq.Context().socket(zmq.PUB)
 socket.bind(endpoint)
 began = time.time()
-for hop in range(int(seconds * 10)):
+for hop in itertools.count():
     due = began + (hop + 1) * 0.1
     time.sleep(max(0.0, due - time.time()))
     ring = np.roll(ring, -1600)
-    ring[-1600:] = samples[hop * 1600 : hop * 1600 + 1600]
+    ring[-1600:] = samples.take(np.arange(hop * 1600, hop * 1600 + 1600), mode="wrap")
     net.set_tensor(feed, ring.reshape(shape))
     net.invoke()
     p = net.get_tensor(scores)[0]
@@ -57,29 +57,43 @@ for hop in range(int(seconds * 10)):
 
 
 def measure(program: list[str], endpoint: str, seconds: float) -> dict[str, float]:
-    """Run a program, follow its frames for `seconds`, and return what it cost."""
+    """Run a program, follow its frames for `seconds`, and return what it cost.
+
+    SystemExit if the program ends before that; what it says on standard error is seen.
+    """
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.linger = 0
         socket.subscribe(b"")
         socket.setsockopt(zmq.RECONNECT_IVL, 5)
         socket.connect(endpoint)
-        began = time.monotonic()
-        child = subprocess.Popen(program, stdout=subprocess.DEVNULL)
-        beyond_ms: list[float] = []
-        first_s = started_cpu_s = 0.0
-        while time.monotonic() - began < seconds + 10 and child.poll() is None:
-            if not socket.poll(200):
-                continue
-            message = json.loads(socket.recv_multipart()[1])
-            if message["type"] == "frame":
-                if not beyond_ms:
-                    first_s, started_cpu_s = time.monotonic() - began, _cpu_s(child.pid)
-                beyond_ms.append(_beyond_ms(message))
-            if len(beyond_ms) >= seconds * 10:
-                break
-        cpu_s, rss_mb = _cpu_s(child.pid) - started_cpu_s, _peak_rss_mb(child.pid)
-        child.terminate()
-        child.wait()
+        with subprocess.Popen(program, stdout=subprocess.DEVNULL) as child:
+            try:
+                return _follow(child, socket, seconds)
+            finally:
+                child.terminate()
+
+
+def _follow(
+    child: subprocess.Popen[bytes], socket: zmq.Socket[bytes], seconds: float
+) -> dict[str, float]:
+    began = time.monotonic()
+    beyond_ms: list[float] = []
+    first_s = started_cpu_s = 0.0
+    while time.monotonic() - began < seconds + 10 and len(beyond_ms) < seconds * 10:
+        # what has ended is no longer in /proc
+        if child.poll() is not None:
+            told = f"{len(beyond_ms)} frames, with exit code {child.returncode}"
+            raise SystemExit(f"the program ended after {told}")
+        if not socket.poll(200):
+            continue
+        message = json.loads(socket.recv_multipart()[1])
+        if message["type"] == "frame":
+            if not beyond_ms:
+                first_s, started_cpu_s = time.monotonic() - began, _cpu_s(child.pid)
+            beyond_ms.append(_beyond_ms(message))
+    if not beyond_ms:
+        raise SystemExit(f"the program sent no frame within {seconds + 10} s")
+    cpu_s, rss_mb = _cpu_s(child.pid) - started_cpu_s, _peak_rss_mb(child.pid)
     audio_s = len(beyond_ms) / 10
     return {
         "beyond the hop p50 ms": float(np.percentile(beyond_ms, 50)),
@@ -123,10 +137,10 @@ def main() -> None:
         settings = Path(folder) / "settings.toml"
         settings.write_text('[daemon]\ncontrol = "none"\n')
         instrd = [sys.executable, "-c", INSTRD, "run", "--no-dashboard", "--config", str(settings)]
-        instrd += ["--source", str(demo_path()), "--publish", endpoint]
+        instrd += ["--source", str(demo_path()), "--loop", "--publish", endpoint]
         programs = {f"instrd {model}": [*instrd, "--model", model] for model in chosen.model}
         if chosen.yamnet:
-            arguments = [str(chosen.yamnet), str(demo_path()), endpoint, str(chosen.seconds)]
+            arguments = [str(chosen.yamnet), str(demo_path()), endpoint]
             programs["YAMNet, LiteRT"] = [sys.executable, "-c", YAMNET, *arguments]
         for number in range(chosen.rounds):
             for name, program in programs.items():
