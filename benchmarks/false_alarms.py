@@ -10,7 +10,7 @@ counts the `on` events. Of a folder, all recordings follow each other in one str
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -56,6 +56,12 @@ def recordings(paths: Iterable[Path], hop: int) -> Blocks:
         yield from np.pad(heard, (0, -len(heard) % hop)).reshape(-1, hop)
 
 
+def names(paths: Sequence[Path]) -> list[str]:
+    """Return what to call each path: its last part, or all of it where others share that."""
+    often = Counter(path.name for path in paths)
+    return [path.name if often[path.name] == 1 else str(path) for path in paths]
+
+
 def count_ons(hearing: Hearing, rate_hz: int, blocks: Blocks) -> tuple[Counter[str], float]:
     """Return the `on` events by label, and the seconds of audio."""
     clock = SampleClock(rate_hz)
@@ -93,17 +99,17 @@ def main() -> None:
     hearing = Hearing(config, "test")
     hop = round(config.analysis.hop_s * RATE_HZ)
     hops = round(chosen.hours * 3600 / config.analysis.hop_s)
-    cases: dict[str, tuple[int, Blocks]] = {
-        "digital zeros": (RATE_HZ, zeros(hops, hop)),
-        "noise at -60 dBFS": (RATE_HZ, noise(hops, hop, -60.0)),
-        "noise at -30 dBFS": (RATE_HZ, noise(hops, hop, -30.0)),
-    }
-    for path in chosen.files:
+    cases = [
+        ("digital zeros", zeros(hops, hop)),
+        ("noise at -60 dBFS", noise(hops, hop, -60.0)),
+        ("noise at -30 dBFS", noise(hops, hop, -30.0)),
+    ]
+    for name, path in zip(names(chosen.files), chosen.files, strict=True):
         paths = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        cases[path.name] = (RATE_HZ, recordings(paths, hop))
-    for name, (rate_hz, blocks) in cases.items():
+        cases.append((name, recordings(paths, hop)))
+    for name, blocks in cases:
         began = time.monotonic()
-        ons, seconds = count_ons(hearing, rate_hz, blocks)
+        ons, seconds = count_ons(hearing, RATE_HZ, blocks)
         speed = seconds / (time.monotonic() - began)
         print(f"{name:24} {seconds / 3600:.3f} h  {ons.total()} on {dict(ons)}  {speed:.0f}x real")
 

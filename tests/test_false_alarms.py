@@ -1,0 +1,29 @@
+"""The benchmark of false alarms counts what every recording sets off."""
+
+import sys
+from pathlib import Path
+
+import false_alarms
+import pytest
+import soundfile
+from sounds import tone
+from tone_bundle import tone_bundle
+
+
+def test_folders_of_one_name_are_counted_each_and_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tone_bundle(tmp_path / "bundles" / "tones")
+    folders = [tmp_path / name for name in ("a/speech", "b/speech", "b/street")]
+    for folder, tone_hz in zip(folders, (440.0, 2000.0, 440.0), strict=True):
+        folder.mkdir(parents=True)
+        soundfile.write(folder / "one.wav", tone(tone_hz, 1.0, 16_000), 16_000)
+    options = ["--hours", "0.001", "--model", "tones", "--folder", tmp_path / "bundles"]
+    monkeypatch.setattr(sys, "argv", ["false_alarms.py", *map(str, [*options, *folders])])
+    false_alarms.main()
+    told = [line.split() for line in capsys.readouterr().out.splitlines()[3:]]
+    assert [(name, label) for name, *_, label, _, _, _ in told] == [
+        (str(folders[0]), "{'low':"),
+        (str(folders[1]), "{'high':"),
+        ("street", "{'low':"),
+    ]
