@@ -10,7 +10,7 @@ daemon's own pipeline under a virtual clock; the time counts to the end of the h
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ from instrd.daemon.report import Place
 from instrd.daemon.ring import Hop
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.stream import Stream, advance
+from instrd.training.errors import TrainingError
 from instrd.training.phrases import trimmed
 from instrd.training.pool import Clip, divide, listen, read_pool
 from instrd.training.recipe import Split
@@ -31,16 +32,16 @@ from instrd.training.recipe import Split
 Floats = NDArray[np.float32]
 
 RATE_HZ = 16_000
+TENTH = RATE_HZ // 10
 LEAD_S, TAIL_S = 2.5, 2.5
+LABELS_LEAST = 2
 LEVEL = np.float32(0.1)
 
 
 def looped(clip: Clip, data: Path, seconds: float) -> Floats:
     """Return a clip from its first sound on, repeated to `seconds`, its loudest 0.1 s rms 0.1."""
     sound = trimmed(listen(data / clip.path, RATE_HZ))
-    if len(sound) < RATE_HZ // 10:
-        return np.zeros(0, np.float32)
-    tenths = sound[: len(sound) // 1600 * 1600].reshape(-1, 1600)
+    tenths = sound[: len(sound) // TENTH * TENTH].reshape(-1, TENTH)
     loudest = np.sqrt(np.mean(tenths**2, axis=1).max())
     repeats = int(np.ceil(seconds * RATE_HZ / len(sound)))
     made: Floats = np.tile(sound * (LEVEL / loudest), repeats)[: int(seconds * RATE_HZ)]
@@ -63,29 +64,34 @@ def latency_s(hearing: Hearing, sound: Floats, label: str, onset: int) -> float 
     return None
 
 
+def long_enough(clips: Iterable[Clip], data: Path) -> dict[str, list[Clip]]:
+    """Return the clips of at least 0.1 s from their first sound on; raises `TrainingError`."""
+    by_label: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        if len(trimmed(listen(data / clip.path, RATE_HZ))) >= TENTH:
+            by_label[clip.label].append(clip)
+    if len(by_label) < LABELS_LEAST:
+        told = f"of 0.1 s or more got {len(by_label)} of the model's instruments, held out"
+        raise TrainingError(data, f"{told}, allowed {LABELS_LEAST} or more")
+    return by_label
+
+
 def streams(
-    clips: list[Clip], data: Path, count: int, rng: np.random.Generator
+    by_label: Mapping[str, Sequence[Clip]], data: Path, count: int, rng: np.random.Generator
 ) -> Iterator[tuple[Floats, str, int, bool]]:
     """Yield (sound, label, sample of its onset, whether another instrument played before)."""
-    by_label = defaultdict(list)
-    for clip in clips:
-        by_label[clip.label].append(clip)
     labels = sorted(by_label)
-    made = 0
-    while made < count:
+    for made in range(count):
         label, other = (str(name) for name in rng.choice(labels, 2, replace=False))
         new = looped(by_label[label][int(rng.integers(len(by_label[label])))], data, TAIL_S)
         old = looped(
             by_label[other][int(rng.integers(len(by_label[other])))], data, LEAD_S + TAIL_S
         )
-        if not len(new) or not len(old):
-            continue
-        onset = int(LEAD_S * RATE_HZ) + int(rng.integers(RATE_HZ // 10))
+        onset = int(LEAD_S * RATE_HZ) + int(rng.integers(TENTH))
         over = made % 2 == 1
         sound = 0.3 * old * over + 1e-4 * rng.standard_normal(len(old), np.float32)
         end = min(len(sound), onset + len(new))
         sound[onset:end] += new[: end - onset]
-        made += 1
         yield sound.astype(np.float32), label, onset, over
 
 
@@ -112,7 +118,8 @@ def main() -> None:
     )
     manifest = hearing.bundle.manifest
     _, held_out = divide(read_pool(chosen.data), msgspec.convert(manifest.recipe["split"], Split))
-    clips = [c for c in held_out if c.label not in manifest.background]
+    instruments = (clip for clip in held_out if clip.label not in manifest.background)
+    clips = long_enough(instruments, chosen.data)
     found: dict[str, list[float | None]] = defaultdict(list)
     for sound, label, onset, over in streams(
         clips, chosen.data, chosen.count, np.random.default_rng(11)
