@@ -73,11 +73,12 @@ class Decision:
         self._smooth = self._average(p, samples)
         if position - self._start < self._rules.warm_up:
             return Judgement(self._smooth, (), UNKNOWN, "warming_up", ())
+        # What is not clear begins nothing, however low its threshold is.
         clear = self._margin_is_clear()
         judged = zip(self._tracks, p.tolist(), self._smooth.tolist(), strict=True)
         changes = _there(
             track.feed(
-                raw, smooth if clear or track.sounding else 0.0, position, samples, meant=meant
+                raw, smooth if clear or track.sounding else -1.0, position, samples, meant=meant
             )
             for track, raw, smooth in judged
         )

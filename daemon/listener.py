@@ -38,10 +38,11 @@ class Listener:
     def __init__(self, rate_hz: int, classifier: Classifier, config: Config) -> None:
         self._rate_hz = rate_hz
         self._gate_levels = config.gate
+        self._gate = self._closed_gate()
         self.adopt(classifier, 0)
 
     def adopt(self, classifier: Classifier, position: int) -> None:
-        """Go on from `position` with the front-ends of another model."""
+        """Go on from `position` with the front-ends of another model; the gate stays as it is."""
         manifest = classifier.manifest
         self._front_ends = classifier.front_ends
         self._clocked_by = self._front_ends.index(manifest.front_end)
@@ -49,18 +50,21 @@ class Listener:
             manifest.front_end.hop * self._rate_hz / manifest.front_end.rate_hz
         )
         self._looks_back = round(manifest.window_s * self._rate_hz)
-        self.restart(position)
+        self._begin_frames(position)
 
     def restart(self, position: int) -> None:
         """Begin anew at `position`: what came before is not joined to what follows."""
+        self._gate = self._closed_gate()
+        self._begin_frames(position)
+
+    def _closed_gate(self) -> Gate:
         levels = self._gate_levels
+        hold = round(levels.hold_s * self._rate_hz)
+        return Gate(open_dbfs=levels.open_dbfs, close_dbfs=levels.close_dbfs, hold=hold)
+
+    def _begin_frames(self, position: int) -> None:
         self._start = position
         self._frames = 0
-        self._gate = Gate(
-            open_dbfs=levels.open_dbfs,
-            close_dbfs=levels.close_dbfs,
-            hold=round(levels.hold_s * self._rate_hz),
-        )
         rates_hz = {front_end.rate_hz for front_end in self._front_ends}
         self._resamplers = {to_hz: Resampler(self._rate_hz, to_hz) for to_hz in rates_hz}
         self._frame_streams = [(one, FrameStream(one)) for one in self._front_ends]

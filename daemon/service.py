@@ -129,12 +129,15 @@ class Service:
     def change(self, config: Config) -> Iterator[AnyMessage]:
         """Go on with other thresholds, mask or model between two hops; yield what to tell.
 
-        Hops that come in while a model is loaded are judged by it, none is skipped.
+        Hops that come in while a model is loaded are judged by it, none is skipped; nor where it
+        is refused, and the old one goes on.
         """
         passages = [one.passage for one in self.followed.values() if one.passage]
-        yield from self.hearing.change(config, [passage.stream for passage in passages])
-        for following in self.followed.values():
-            following.excuse()
+        try:
+            yield from self.hearing.change(config, [passage.stream for passage in passages])
+        finally:
+            for following in self.followed.values():
+                following.excuse()
         yield self.hearing.model_message()
 
     def _introduce(self, names: list[str]) -> None:

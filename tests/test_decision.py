@@ -127,6 +127,13 @@ def test_a_single_label_model_names_nothing_without_a_margin() -> None:
     assert clear.decision == "piano"
 
 
+def test_without_a_margin_not_even_a_threshold_of_zero_is_reached() -> None:
+    open_to_all = replace(PIANO, threshold_on=0.0, threshold_off=0.0)
+    rules = replace(RULES, margin=0.2, labels=(open_to_all, RULES.labels[1]))
+    (judged,) = feed(Decision(rules), [(0.48, 0.52)])
+    assert (judged.decision, judged.changes) == ("unknown", ())
+
+
 def test_nothing_is_named_while_warming_up() -> None:
     judged = feed(Decision(replace(RULES, warm_up=250)), [(0.9, 0.0, 0.0)] * 4)
     assert [j.reason for j in judged] == ["warming_up", "warming_up", "ok", "ok"]

@@ -1,3 +1,4 @@
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from sounds import tone, two_tones
 from tone_bundle import tone_bundle
 
 from instrd.clients.control import Request
-from instrd.clients.protocol import Event, Frame, State
+from instrd.clients.protocol import AnyMessage, Event, Frame, Gap, State
+from instrd.daemon import hearing
 from instrd.daemon.commands import commands_of
 from instrd.daemon.config import Config, Threshold
 from instrd.daemon.configfile import read_config
@@ -17,6 +19,7 @@ from instrd.daemon.errors import InstrdError
 from instrd.daemon.service import Chosen
 from instrd.daemon.signals import ReloadWish
 from instrd.daemon.sources import Unbroken
+from instrd.models.errors import BundleError
 
 
 def test_a_mask_set_while_running_ends_what_it_hides(rig: Rig) -> None:
@@ -180,3 +183,47 @@ def test_a_defect_in_a_reload_by_signal_does_not_end_the_daemon(rig: Rig) -> Non
         commands = {**rig.commands, "reload": broken}
         assert rig.service.run(sources, commands, wish) == 0
     rig.check_events()
+
+
+def test_a_model_that_is_refused_after_long_costs_no_sound(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, captured, refused = (threading.Event() for _ in range(3))
+
+    def load(_: Config) -> None:
+        asked.set()
+        captured.wait(20.0)  # two seconds of sound come in meanwhile
+        raise BundleError("big", "is no good")
+
+    def ask() -> None:
+        with pytest.raises(InstrdError, match="is no good"):
+            rig.ask("set_model", model="big")
+        refused.set()
+
+    monkeypatch.setattr(hearing, "load", load)
+    samples = tone(440.0, 2.0, RATE_HZ)
+    last = len(samples) - 800
+    played = Played(samples, at={1600: lambda: asked.wait(20.0), last: captured.set})
+
+    def look(message: AnyMessage) -> None:
+        if isinstance(message, Frame) and not refused.is_set():
+            ask()
+
+    rig.on_message = look
+    with rig:
+        rig.run(played, lossless=False)
+    assert refused.is_set()
+    assert rig.of(Gap) == []
+
+
+def test_a_change_of_model_leaves_the_gate_as_it_is(tone_config: Config, tone_model: Path) -> None:
+    tone_bundle(tone_model / "other")
+    sound = tone(440.0, 2.0, RATE_HZ)
+    sound[RATE_HZ // 2 :] *= 10.0 ** (-33.0 / 20.0)  # -53 dBFS: softer than what opens the gate
+    rig = Rig(tone_config)
+    rig.on_message = ask_during(rig, "set_model", model="other")
+    with rig:
+        rig.run(Played(sound))
+    frames = [message for message in rig.messages if isinstance(message, Frame)]
+    assert {frame.model for frame in frames} == {"tones", "other"}
+    assert {frame.gate for frame in frames} == {"open"}
