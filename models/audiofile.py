@@ -36,7 +36,7 @@ CODINGS: Final = (
 )
 """ADPCM and its like are not among them: of a last block that is cut off libsndfile makes noise."""
 SUFFIXES: Final = frozenset(
-    {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+    {".wav", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
 )
 """By which files are found in a folder; a file that is named may have any."""
 MOST_TAGS = 16

@@ -1,6 +1,6 @@
 """`python -m instrd.training` is `instrd-train`."""
 
-from instrd.training.cli import main
+from instrd.training.entry import main
 
 if __name__ == "__main__":
     main()
