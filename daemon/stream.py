@@ -70,6 +70,7 @@ class Stream:
         end = hop.first + len(hop.samples)
         self._wait_ms = max(0.0, (self._now_us() - self.place.clock.time_us(end)) / 1e3)
         self._heard = self._listener.feed(hop.first, hop.samples, last=last)
+        self._count(self._heard)
         self._features_ms = (time.perf_counter() - began) * 1e3
         self.position = end
         return self._heard.frames
@@ -78,7 +79,6 @@ class Stream:
         """Say what the hop just listened to comes to; the classifier has judged it."""
         heard = self._heard
         assert heard is not None, "judge follows listen"
-        self._count(heard)
         judgement = self._decision.feed(
             self.memory.judged, heard.gate, heard.end, heard.samples, meant=self.hop
         )

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.models.bundle import ONNX, Bundle, Manifest
+from instrd.models.bundle import MAX_BUNDLE_BYTES, ONNX, Bundle, Manifest
 from instrd.models.errors import BundleError
 from instrd.models.onnxfile import Graph, Port, Tensor, read_graph
 from instrd.models.protobuf import BrokenMessageError
@@ -113,6 +113,8 @@ class _Places:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._files: dict[str, NDArray[np.uint8]] = {}
+        self._left_bytes = MAX_BUNDLE_BYTES
+        """Many tensors may name the same place of a file; each would be loaded."""
 
     def wrong(self, tensor: Tensor) -> Iterator[str]:
         kind = ELEMENTS.get(tensor.element)
@@ -120,6 +122,10 @@ class _Places:
             yield f"{tensor.name!r} is of type {tensor.element} and shape {tensor.shape}"
             return
         promised = math.prod(tensor.shape) * np.dtype(kind).itemsize
+        self._left_bytes -= promised
+        if self._left_bytes < 0:
+            yield f"its tensors have more than the allowed {MAX_BUNDLE_BYTES} bytes"
+            return
         if tensor.external:
             try:
                 raw = self._external(tensor)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from tone_bundle import tone_bundle
 
+from instrd.models import netcheck
 from instrd.models.bundle import BUNDLED, ONNX, Bundle, list_bundles, read_bundle, write_bundle
 from instrd.models.errors import BundleError
 from instrd.models.netcheck import check_net
@@ -130,6 +131,20 @@ def test_weights_come_from_within_the_bundle(
     files = {ONNX: model.SerializeToString(), "weights.bin": content}
     with pytest.raises(BundleError, match=told):
         check_net(write_bundle(bundle.folder, bundle.manifest, files))
+
+
+def test_tensors_that_share_a_place_count_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def share(model: onnx.ModelProto) -> None:
+        for number in range(3):
+            again = model.graph.initializer.add()
+            again.CopyFrom(weight(model))
+            again.name = f"again{number}"
+
+    monkeypatch.setattr(netcheck, "MAX_BUNDLE_BYTES", 3 * 320)
+    with pytest.raises(BundleError, match="its tensors have more than the allowed 960 bytes"):
+        check_net(changed(tone_bundle(tmp_path / "tones", "window"), share))
 
 
 def test_a_net_with_other_inputs_than_its_kind_is_refused(tmp_path: Path) -> None:
