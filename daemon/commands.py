@@ -145,6 +145,8 @@ class Asked:
         self._service.publisher.admit(security.clients if security else {})
         log.info("the settings were read again")
         waiting = [name for name in WAITING if getattr(fresh, name) != getattr(self._config, name)]
+        if fresh.security.server_key != self._config.security.server_key:
+            waiting.append("security.server_key")
         if waiting:
             log.warning("changes of %s wait for the next start", ", ".join(waiting))
         return {"reloaded": ["model", "decision", "thresholds", "security.clients"]}

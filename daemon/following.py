@@ -16,6 +16,7 @@ HEARD: tuple[Condition, ...] = ("running", "flat")
 """Audio comes in."""
 WRONG_RATE_PPM = 5000.0
 """No crystal is off by so much: the device does not run at the rate that it claims."""
+OFF = "its clock is off"
 PAUSED = "paused"
 """The detail of every status in a pause."""
 
@@ -106,16 +107,19 @@ class Following:
             yield from self._hear(self.capture.news.popleft())
 
     def check_rate(self) -> Iterator[AnyMessage]:
-        """Say once in an epoch that the device runs at another rate than it claims."""
+        """Say that the device runs at another rate than it claims, as long as it does."""
         passage = self.passage
-        if passage is None or passage.rate_is_told or self.may_wait or not self._is_heard:
+        if passage is None or self.may_wait or self.paused or self.status != "running":
             return
         drift_ppm = passage.epoch.clock.drift_ppm
-        if abs(drift_ppm) > WRONG_RATE_PPM:
+        is_off = abs(drift_ppm) > WRONG_RATE_PPM
+        if is_off == self._standing.detail.startswith(OFF):
+            return
+        off = f"{OFF} by {drift_ppm:.0f} ppm, allowed {WRONG_RATE_PPM:.0f}"
+        if is_off and not passage.rate_is_told:
             passage.rate_is_told = True
-            off = f"its clock is off by {drift_ppm:.0f} ppm, allowed {WRONG_RATE_PPM:.0f}"
             log.warning("source %s: %s; try another rate of it", self.capture.name, off)
-            yield self._stand(Standing(self.status, off))
+        yield self._stand(Standing("running", off if is_off else ""))
 
     def remind(self) -> Iterator[AnyMessage]:
         """Say again what sounds, as long as there are no hops that would say it."""

@@ -4,6 +4,8 @@ import time
 
 AVERAGED_S = 10.0
 """Time constant of the average over block time stamps; their jitter is milliseconds."""
+STEP_US = 1e6
+"""No two blocks differ by so much but where somebody has set the wall clock."""
 DRIFT_AFTER_S = 30.0
 """Before this much audio the drift is mostly jitter and is reported as 0."""
 
@@ -28,6 +30,8 @@ class SampleClock:
         """The position where the source last stood still, and the origin of what came before."""
         self._position = 0
         self._blocks = 0
+        self._newest_origin_us = 0.0
+        """Of the last stamp alone."""
 
     def stamp(self, position: int, t_us: int, *, anew: bool = False) -> None:
         """Note that sample number `position` was captured at `t_us` (UTC, microseconds).
@@ -35,7 +39,9 @@ class SampleClock:
         `anew`: before the samples since the last stamp the source stood still.
         """
         origin_us = t_us - position * self._us_per_sample
-        if anew:
+        stepped = self._blocks > 0 and abs(origin_us - self._newest_origin_us) > STEP_US
+        self._newest_origin_us = origin_us
+        if anew or stepped:
             # Before the origin: the main thread reads the two in the other order.
             self._before = (self._position, self._origin_us)
             self._first_origin_us += origin_us - self._origin_us

@@ -38,7 +38,8 @@ def read_security(files: KeyFiles) -> Security | None:
     clients = {}
     for path in _client_files(folder, mistakes):
         try:
-            clients[read_public(path)] = path.stem
+            name = path.stem.encode(errors="replace").decode()  # it goes to another process
+            clients[read_public(path)] = name
         except KeyFileError as error:
             mistakes.append(f"security.clients: {error}")
     if mistakes:

@@ -106,7 +106,7 @@ class Service:
                     self._supervisor.turned(self.followed)
                 self._supervisor.stopping(self._why_it_ends)
             while self._take_hops():
-                pass  # what was captured before the end is judged too
+                pass  # what was captured before the end is judged, or passed over in a pause
         except BundleError as error:
             # What a net makes of every sound cannot be tried out before.
             self._failure = str(error)
@@ -176,19 +176,24 @@ class Service:
             following.capture.close()
 
     def _take_hops(self) -> bool:
-        """Analyse the next hop of every source that has one, all in one batch; tell the news."""
-        turns, news = [], False
+        """Analyse the next hop of every source that has one, all in one batch; tell the news.
+
+        Returns whether there was anything, be it only a hop that a pause passes over.
+        """
+        turns, moved = [], False
         for following in self.followed.values():
+            position = following.position
             for piece in following.take():
+                moved = True
                 if isinstance(piece, Hop):
                     assert following.passage is not None, "a hop comes through a passage"
                     turns.append((following.passage.stream, piece))
                 else:
-                    news = True
                     self.tell([piece])
+            moved |= following.position != position
         if turns:
             self.tell(advance(self.hearing.classifier, turns))
-        return bool(turns) or news
+        return moved
 
     def _all_ended(self) -> bool:
         """Notice sources that ended; a failed one ends the daemon."""

@@ -1,5 +1,6 @@
 """The program with keys: made, checked, served, reloaded, followed from elsewhere."""
 
+import os
 import signal
 import socket
 import time
@@ -91,6 +92,15 @@ def test_check_config_looks_at_the_keys_too(
     assert "odd.key: holds no line public-key" in error
     assert call("run", "--config", secured) == 2
     assert "other users may read" in capsys.readouterr().err
+
+
+def test_a_client_whose_file_has_no_name_that_is_text_is_named_as_well_as_can_be(
+    tmp_path: Path,
+) -> None:
+    keys = Keys.made(tmp_path / "keys")
+    odd = Path(os.fsdecode(os.fsencode(keys.folder / "clients") + b"/caf\xe9.key"))
+    odd.write_bytes(keys.public("stranger").read_bytes())
+    assert sorted(keys.read().clients.values()) == ["caf?", "friend"]
 
 
 def test_without_keys_the_refusal_says_how_to_make_them(

@@ -47,3 +47,20 @@ def test_what_stood_still_begins_anew_and_what_came_before_keeps_its_times() -> 
     assert clock.time_us(stood_still_at) == pytest.approx(1e15 + 3659.98e6, abs=1)
     assert clock.time_us(59 * RATE_HZ) == before_us
     assert abs(clock.drift_ppm) < 100.0
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0, 2.0])
+def test_a_wall_clock_that_is_set_moves_what_follows_and_is_no_drift(step_s: float) -> None:
+    clock = follow(60, jitter_us=3000.0)
+    before_us = clock.time_us(59 * RATE_HZ)
+    for position in range(60 * RATE_HZ, 200 * RATE_HZ, BLOCK):
+        clock.stamp(position, round(1e15 + step_s * 1e6 + position / RATE_HZ * 1e6))
+        assert clock.time_us(position) == pytest.approx(
+            1e15 + step_s * 1e6 + position / RATE_HZ * 1e6, abs=1
+        )
+    assert clock.time_us(59 * RATE_HZ) == before_us
+    assert abs(clock.drift_ppm) < 100.0
+
+
+def test_a_device_at_half_its_rate_is_drift_and_no_step() -> None:
+    assert follow(120, ppm=500_000.0).drift_ppm == pytest.approx(500_000.0, rel=0.2)

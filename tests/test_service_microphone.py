@@ -263,6 +263,28 @@ def test_a_device_that_runs_at_another_rate_than_it_claims_is_named_once(
     assert "try another rate" in caplog.text
 
 
+def test_a_wrong_rate_is_named_again_after_a_stall(rig: Rig) -> None:
+    def slow(first: int, last: int) -> list[Block]:
+        quiet, block_s = np.zeros(800, np.float32), 1.01 * 800 / RATE_HZ
+        return [Block(quiet, 0, 10**15 + round(1e6 * n * block_s)) for n in range(first, last)]
+
+    told: list[tuple[str, bool]] = []
+
+    def look(message: AnyMessage) -> None:
+        if isinstance(message, Status):
+            told.append((message.status, message.detail.startswith("its clock is off")))
+            if told.count(("running", True)) == 2:
+                rig.ask("shutdown")
+
+    rig.on_message = look
+    stalled = [Standing("stalled", "no audio"), RUNNING]
+    follow(rig, Script(OPENED, RUNNING, slow(1, 1201), stalled, slow(1201, 1401)))
+    assert told == [
+        *[("running", False), ("running", True)],
+        *[("stalled", False), ("running", False), ("running", True), ("ended", False)],
+    ]
+
+
 def test_it_is_no_fault_of_the_daemon_that_a_device_is_away(rig: Rig) -> None:
     stop_at(rig, 0)
     follow(rig, Script(Standing("waiting")))

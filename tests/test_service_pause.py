@@ -102,3 +102,20 @@ def test_samples_lost_during_a_pause_are_named_once(rig: Rig) -> None:
     assert [reason for _, _, reason in gaps] == ["paused", "overflow", "paused"]
     assert [end for _, end, _ in gaps[:-1]] == [start for start, _, _ in gaps[1:]]
     assert gaps[-1][1] == 3 * RATE_HZ + 5000
+
+
+def test_what_waits_in_a_pause_at_the_end_is_named_too(rig: Rig) -> None:
+    def look(message: AnyMessage) -> None:
+        if isinstance(message, Frame):
+            rig.ask("pause")
+            rig.ask("shutdown")
+
+    rig.on_message = look
+    with rig:
+        rig.run(Played(tone(440.0, 30.0, RATE_HZ), endless=True))
+    last = rig.of(Heartbeat)[-1]
+    assert isinstance(last, Heartbeat)
+    assert last.sources["s0"].pending == 0
+    gaps = [message for message in rig.messages if isinstance(message, Gap)]
+    assert sum(gap.count for gap in gaps) == last.sources["s0"].dropped
+    rig.check_accounts()

@@ -105,6 +105,29 @@ def test_a_device_faster_than_sound_is_refused() -> None:
     assert "1.5 times as fast" in last.detail
 
 
+@pytest.mark.parametrize("level", [np.nan, np.inf, 1e30])
+def test_what_is_no_sound_is_refused_and_tried_anew(level: float) -> None:
+    machine = Machine([OPENED, *audio(), *audio(level=level)], [OPENED, *audio()])
+    items = told(machine.microphone(), until="restarting")
+    assert items[-1] == Standing(
+        "restarting", "gives samples that are not finite numbers up to 100"
+    )
+    assert all(np.isfinite(item.samples).all() for item in items if isinstance(item, Block))
+
+
+def test_a_burst_is_no_steady_audio_so_that_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "STEADY_S", 1.0)
+    dead = DeviceError("its process ended (signal 9)")
+    burst = Heard(np.full(2 * RATE_HZ, 0.1, np.float32).tobytes(), 0, 0, 0)
+    machine = Machine([OPENED, burst, dead], [OPENED, *audio(1.2), dead])
+    microphone = machine.microphone()
+    told(microphone, until="restarting")
+    told(microphone, until="running")
+    assert microphone._failures == 1
+    told(microphone, until="restarting")
+    assert microphone._failures == 1  # the second one was steady, and then failed once
+
+
 @pytest.mark.parametrize(("lasting", "kind"), [(True, SourceError), (False, DeviceError)])
 def test_a_first_answer_says_whether_waiting_helps(lasting: bool, kind: type[SourceError]) -> None:
     machine = Machine([Missing("no microphone", lasting), OPENED, *audio()])

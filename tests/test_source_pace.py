@@ -193,6 +193,11 @@ def test_behind_a_pause_of_ours_a_live_sender_is_caught_up_with_and_a_file_plays
     assert behind_s == pytest.approx(0.0 if live else 1.0, abs=0.06)
 
 
+def test_what_is_only_a_little_late_does_not_begin_the_times_anew() -> None:
+    sender = Sender([0.0, *[BLOCK_S] * 20, BLOCK_S + 0.06, *[BLOCK_S] * 20], live=True)
+    assert [n for n, (_, block) in enumerate(sender.play()) if block.anew] == [0]
+
+
 def test_behind_a_pause_of_a_live_sender_it_plays_on_from_then() -> None:
     sender = Sender([0.0] * 20 + [3.0] + [0.0] * 19, live=True)
     came_s = [at_s for at_s, _ in sender.play()]

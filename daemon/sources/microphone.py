@@ -18,6 +18,7 @@ from instrd.daemon.sources import source
 from instrd.daemon.sources.flatness import FLAT_S, Flatness
 from instrd.daemon.sources.source import Block, Item, Missed, Standing
 from instrd.daemon.sources.tempo import FASTEST, Tempo
+from instrd.models.audiofile import LOUDEST, are_sound
 
 STALLED_S = 0.4
 """After so long without audio that is said."""
@@ -147,6 +148,7 @@ class Microphone:
         opened, count = epoch.opened, len(first.samples) // SAMPLE_BYTES
         yield from self._missed_until(first.t_end_ns - count * 1_000_000_000 // opened.rate_hz)
         self._epoch, self._wrong = epoch, None
+        epoch.began_ns = self._now_ns()
         self._wanted = msgspec.structs.replace(self._wanted, known=opened.identity)
         self.description = f'microphone "{opened.name}"'
         yield source.Opened(opened.rate_hz, self.description)
@@ -157,8 +159,10 @@ class Microphone:
         now_ns = self._now_ns()
         if epoch.tempo.too_fast(now_ns / 1e9, len(samples)):
             raise DeviceError(f"gives audio more than {FASTEST:g} times as fast as time goes by")
+        if not are_sound(samples):
+            raise DeviceError(f"gives samples that are not finite numbers up to {LOUDEST:g}")
         epoch.heard += len(samples)
-        if epoch.heard > STEADY_S * epoch.opened.rate_hz:
+        if epoch.is_steady(now_ns):
             self._failures = 0
         if epoch.flatness.feed(samples):
             yield from self._stand("flat", f"nothing but zeros for {FLAT_S:g} s")
@@ -208,10 +212,15 @@ class _Epoch:
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
         self.tempo, self.flatness = Tempo(opened.rate_hz), Flatness(opened.rate_hz)
-        self.end_ns = self.heard = 0
-        """When its last sample was captured, on the monotonic clock; how many came."""
+        self.began_ns = self.end_ns = self.heard = 0
+        """When it began and its last sample was captured, monotonic; how many came."""
         self.stalled, self.recovered = False, 0
         """Whether nothing came for long, and the samples that have come since then."""
+
+    def is_steady(self, now_ns: int) -> bool:
+        """Whether it has gone well for long, by its sound and by the clock."""
+        lasted_s = min(self.heard / self.opened.rate_hz, (now_ns - self.began_ns) / 1e9)
+        return lasted_s > STEADY_S
 
 
 def _why_lost(heard: Heard, *, stalled: bool) -> GapReason:

@@ -66,7 +66,7 @@ class Paced:
         if not self._waits:
             return dated
         if early_s <= 0.0:
-            return block
+            return replace(block, anew=False)
         return None if self._wait(self._closed, early_s) else dated
 
     def close(self) -> None:
