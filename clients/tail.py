@@ -37,7 +37,7 @@ def lines(
         fault = "" if as_json else _fault_of(subscriber)
         if fault and fault not in told:
             yield fault
-        told = set() if subscriber.alive else told | {fault}
+        told = {fault} if subscriber.alive else told | {fault}
 
 
 def _fault_of(subscriber: Subscriber) -> str:

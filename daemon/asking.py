@@ -10,6 +10,8 @@ from instrd.clients.control import default_endpoint, request
 from instrd.daemon.errors import ConfigError, InstrdError
 
 Thresholds = list[str] | None
+WAIT_S = {"set_model": 60.0, "reload": 60.0}
+"""A model is tried out before it takes over; for the other commands a moment is enough."""
 
 
 def ask(
@@ -47,7 +49,8 @@ def ask(
         "thresholds_off": _by_label("--off", off or ()),
     }
     given = {name: value for name, value in fields.items() if value}
-    reply = request(connect or default_endpoint(), command, **given)
+    wait_s = WAIT_S.get(command, 2.0)
+    reply = request(connect or default_endpoint(), command, timeout_s=wait_s, **given)
     if not reply.ok:
         raise InstrdError(reply.error or "no reason was given")
     typer.echo(msgspec.json.format(msgspec.json.encode(reply.result), indent=1).decode())

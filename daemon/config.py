@@ -143,11 +143,10 @@ def contradictions(config: Config) -> list[str]:
         errors.append("source: there is none")
     if sum(choice.uri.partition(":")[0] == "stdin" for choice in config.source) > 1:
         errors.append("source: stdin: stands twice, there is only one standard input")
-    publish = config.daemon.publish
-    errors += [
-        f"daemon.publish: {one} stands twice" for one in {*publish} if publish.count(one) > 1
-    ]
-    if not publish:
+    # Of a port that the system chooses there may be several.
+    fixed = [one for one in config.daemon.publish if not one.endswith((":*", ":0"))]
+    errors += [f"daemon.publish: {one} stands twice" for one in {*fixed} if fixed.count(one) > 1]
+    if not config.daemon.publish:
         errors.append("daemon.publish: there is none")
     return errors
 

@@ -4,6 +4,7 @@ Files come from outside. What is played of one is what was put into it: nothing 
 what a file lacks, and no file holds its reader up for longer than `timedfile` allows.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,9 +51,16 @@ MP3_LENGTH_WITHIN = 48
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return the files below a folder that are audio by their suffix, in order; none hidden."""
-    below = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(path for path in below if path.is_file() and not path.name.startswith("."))
+    """Return the files below a folder that are audio by their suffix, in order; none hidden.
+
+    Of what is no folder, or may not be looked into, there are none.
+    """
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = (name for name in folders if not name.startswith("."))
+        paths = (Path(place, name) for name in names if not name.startswith("."))
+        found += [path for path in paths if path.suffix.lower() in SUFFIXES]
+    return sorted(path for path in found if os.path.isfile(path))  # noqa: PTH113 - it never raises
 
 
 class AudioFile:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from program import call
 
-from instrd.clients.control import Request
+from instrd.clients.control import Reply, Request
+from instrd.daemon import asking
 from instrd.daemon.control import ControlSocket
 from instrd.daemon.errors import InstrdError
 
@@ -78,6 +79,21 @@ def test_what_cannot_be_done_is_one_sentence(
     shown = capsys.readouterr()
     assert told in shown.err
     assert shown.out == ""
+
+
+@pytest.mark.parametrize(("command", "wait_s"), [("set_model", 60.0), ("ping", 2.0)])
+def test_what_may_take_long_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, command: str, wait_s: float
+) -> None:
+    waited: list[float] = []
+
+    def request(_: str, cmd: str, *, timeout_s: float) -> Reply:
+        waited.append(timeout_s)
+        return Reply(id="", ok=True, result={"cmd": cmd})
+
+    monkeypatch.setattr(asking, "request", request)
+    assert call("ask", command) == 0
+    assert waited == [wait_s]
 
 
 def test_without_an_instrd_it_says_so(tmp_path: Path, capsys: Capture) -> None:

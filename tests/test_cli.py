@@ -45,14 +45,17 @@ def test_classify_takes_folders_too(
 ) -> None:
     takes, empty = tmp_path / "takes", tmp_path / "empty"
     (takes / "deep").mkdir(parents=True)
+    (takes / ".trash").mkdir()
     empty.mkdir()
-    for name in ("b.WAV", "deep/a.wav", ".hidden.wav", "notes.txt"):
+    for name in ("b.WAV", "deep/a.wav", ".hidden.wav", ".trash/c.wav", "notes.txt"):
         (takes / name).write_bytes(two.read_bytes())
-    assert call("classify", takes, empty, "--config", settings, "--format", "json") == 2
+    too_long = "x" * 300
+    files = (takes, empty, too_long)
+    assert call("classify", *files, "--config", settings, "--format", "json") == 2
     shown = capsys.readouterr()
     paths = [json.loads(line)["path"] for line in shown.out.splitlines()]
     assert paths == [str(takes / name) for name in ("b.WAV", "deep/a.wav")]
-    assert "left out 1 of 3 files" in shown.err
+    assert "left out 2 of 4 files" in shown.err
 
 
 @pytest.mark.parametrize(

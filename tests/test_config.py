@@ -122,6 +122,11 @@ def test_bytes_are_read_or_refused(content: bytes, tmp_path: Path) -> None:
         read_config(path)
 
 
+def test_ports_that_the_system_chooses_may_be_several(tmp_path: Path) -> None:
+    text = '[daemon]\npublish = ["tcp://127.0.0.1:*", "tcp://127.0.0.1:*"]'
+    assert len(read_config(written(tmp_path, text)).daemon.publish) == 2
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing\.toml: cannot be read: No such file"):
         read_config(tmp_path / "nothing.toml")

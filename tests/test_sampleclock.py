@@ -7,8 +7,11 @@ RATE_HZ = 48_000
 BLOCK = 960
 
 
-def follow(seconds: float, *, ppm: float = 0.0, jitter_us: float = 0.0) -> SampleClock:
-    clock = SampleClock(RATE_HZ)
+def follow(
+    seconds: float, *, ppm: float = 0.0, jitter_us: float = 0.0, ahead_us: list[int] | None = None
+) -> SampleClock:
+    ahead = ahead_us or [0]
+    clock = SampleClock(RATE_HZ, lambda: ahead[0])
     random = np.random.default_rng(4)
     for position in range(BLOCK, int(seconds * RATE_HZ), BLOCK):
         late = abs(random.normal(0.0, jitter_us)) if jitter_us else 0.0
@@ -51,8 +54,10 @@ def test_what_stood_still_begins_anew_and_what_came_before_keeps_its_times() -> 
 
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0, 2.0])
 def test_a_wall_clock_that_is_set_moves_what_follows_and_is_no_drift(step_s: float) -> None:
-    clock = follow(60, jitter_us=3000.0)
+    ahead_us = [0]
+    clock = follow(60, jitter_us=3000.0, ahead_us=ahead_us)
     before_us = clock.time_us(59 * RATE_HZ)
+    ahead_us[0] = round(step_s * 1e6)
     for position in range(60 * RATE_HZ, 200 * RATE_HZ, BLOCK):
         clock.stamp(position, round(1e15 + step_s * 1e6 + position / RATE_HZ * 1e6))
         assert clock.time_us(position) == pytest.approx(
@@ -62,5 +67,14 @@ def test_a_wall_clock_that_is_set_moves_what_follows_and_is_no_drift(step_s: flo
     assert abs(clock.drift_ppm) < 100.0
 
 
-def test_a_device_at_half_its_rate_is_drift_and_no_step() -> None:
+def test_a_backlog_that_comes_late_is_caught_up_with_and_is_no_drift() -> None:
+    clock = follow(60)
+    for position in range(60 * RATE_HZ, 120 * RATE_HZ, BLOCK):
+        late_s = max(0.0, 61.8 - position / RATE_HZ)  # nothing for 1.8 s, then all at once
+        clock.stamp(position, round(1e15 + (position / RATE_HZ + late_s) * 1e6))
+        assert abs(clock.time_us(position) - (1e15 + position / RATE_HZ * 1e6)) < 200_000
+    assert abs(clock.drift_ppm) < 100.0
+
+
+def test_a_device_at_half_its_rate_is_drift() -> None:
     assert follow(120, ppm=500_000.0).drift_ppm == pytest.approx(500_000.0, rel=0.2)

@@ -325,3 +325,15 @@ def test_lines_tell_what_keeps_a_connection_from_coming_about_and_no_more(
     clock.now_s += 3.1
     daemon.send(event(1))
     assert "piano" in next(told)
+
+
+def test_a_fault_that_stands_beside_a_living_daemon_is_told_once(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    told = lines(subscriber)
+    daemon.send(beat(1), event(1))
+    assert "piano" in next(told)
+    subscriber._handshakes.trouble = "hangs up"
+    daemon.send(event(2), event(3))
+    rest = [next(told) for _ in range(3)]
+    assert ["hangs up" in line for line in rest].count(True) == 1
