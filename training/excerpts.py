@@ -60,9 +60,12 @@ class Excerpts:
         self._odds = lengths / lengths.sum()
 
     def unlabelled(self) -> "Excerpts | None":
-        """Return those of recordings that only the teacher knows; None if there are none."""
+        """Return those of recordings that only the teacher knows; None if there are none.
+
+        They are what plays behind stems, of which no second teacher is asked.
+        """
         unknown = [one for one in self._recordings if not one.labelled]
-        return Excerpts(unknown, self.tags, self._frames, self.second) if unknown else None
+        return Excerpts(unknown, self.tags, self._frames) if unknown else None
 
     def draw(self, rng: np.random.Generator) -> Excerpt:
         """Return an excerpt in which something sounds."""
@@ -80,7 +83,7 @@ class Excerpts:
 
     def _second(self, recording: Music, start: int, count: int) -> Floats:
         """Return what a second teacher says of frames, of what nobody knows better."""
-        if recording.second is None or recording.labelled:
+        if not self.second or recording.second is None or recording.labelled:
             return np.full((count, len(self.second)), np.nan, np.float32)
         return every_frame(recording.second, start, count, hop=FRONT_END.hop)
 

@@ -5,10 +5,14 @@ where it hears an instrument, the more the surer it is, and where it hears no mu
 it teaches by its tags alone.
 """
 
+import csv
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from instrd.training.errors import TrainingError
 
 Floats = NDArray[np.float32]
 
@@ -45,6 +49,17 @@ TAGS = {
     ),
 }
 """The tags that stand for each label."""
+
+
+def read_tag_names(path: Path) -> tuple[str, ...]:
+    """Return the names in a teacher's table of tags, in order; raises `TrainingError`."""
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            return tuple(row["display_name"] for row in csv.DictReader(lines))
+    except OSError as error:
+        raise TrainingError(path, f"cannot be read: {error.strerror}") from error
+    except KeyError as error:
+        raise TrainingError(path, f"has no column {error}") from error
 
 
 def opinion_tags() -> tuple[str, ...]:

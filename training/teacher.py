@@ -4,7 +4,6 @@ Schmid et al. 2023, "Efficient large-scale audio tagging via transformer-to-CNN 
 distillation". Its weights are read from a folder that the caller names; none come with instrd.
 """
 
-import csv
 import pickle
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from instrd.training.errors import TrainingError
+from instrd.training.opinions import read_tag_names
 from instrd.training.teacher_net import TAGS, TeacherNet
 
 Floats = NDArray[np.float32]
@@ -113,13 +113,7 @@ def kaldi_mel_matrix() -> Floats:
 
 
 def _read_names(path: Path) -> tuple[str, ...]:
-    try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            names = tuple(row["display_name"] for row in csv.DictReader(lines))
-    except OSError as error:
-        raise TrainingError(path, f"cannot be read: {error.strerror}") from error
-    except KeyError as error:
-        raise TrainingError(path, f"has no column {error}") from error
+    names = read_tag_names(path)
     if len(names) != TAGS:
         raise TrainingError(path, f"got {len(names)} tags, allowed {TAGS}")
     return names

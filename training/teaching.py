@@ -135,11 +135,11 @@ def _hear(
             heard = [listen(path, most_s) for path in recording.paths]
         except AudioFileError as error:
             return Broken(error.path, error.reason)
-        arrays = _kept(music, heard) or _judged(heard, teacher)
-        if arrays is None:
+        sound = row_of(heard, FRONT_END.rate_hz)
+        if len(sound) < WINDOW_FRAMES * FRONT_END.hop:
             return Short(len(recording.paths))
+        arrays = _kept(music, sound) or _judged(sound, heard, teacher)
         if yamnet is not None:
-            sound = row_of(heard, FRONT_END.rate_hz)
             arrays["second"] = _yamnet_of(yamnet).log_odds(sound).astype(np.float16)
         _write(file, arrays)
         music = read_recording(file, recording.origin)
@@ -153,20 +153,16 @@ def _hear(
     )
 
 
-def _kept(music: Music | None, heard: Heard) -> Arrays | None:
+def _kept(music: Music | None, sound: Floats) -> Arrays | None:
     """Return what was judged before, if it was as much sound as is there now."""
-    if music is None:
+    if music is None or len(music.frames) != len(sound) // FRONT_END.hop:
         return None
-    frames = len(row_of(heard, FRONT_END.rate_hz)) // FRONT_END.hop
-    kept = {"frames": music.frames, "logits": music.logits}
-    return kept if len(music.frames) == frames else None
+    return {"frames": music.frames, "logits": music.logits}
 
 
-def _judged(heard: Heard, teacher: Path) -> Arrays | None:
-    """Return frames and the teacher's logits; None of what is shorter than a window."""
-    frames = frames_of(FRONT_END, row_of(heard, FRONT_END.rate_hz))
-    if len(frames) < WINDOW_FRAMES:
-        return None
+def _judged(sound: Floats, heard: Heard, teacher: Path) -> Arrays:
+    """Return the frames of a sound and the teacher's logits, who hears it at its own rate."""
+    frames = frames_of(FRONT_END, sound)
     count = window_count(len(frames))
     logits = _opinion(_teacher_of(teacher), row_of(heard, RATE_HZ), count)
     return {"frames": frames.astype(np.float16), "logits": logits}

@@ -5,7 +5,6 @@ too, but from shorter pieces than mn04 and in other ways, and makes other mistak
 and its table of classes are read from a folder that the caller names; neither comes with instrd.
 """
 
-import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from instrd.training.errors import TrainingError
-from instrd.training.opinions import TAGS
+from instrd.training.opinions import TAGS, read_tag_names
 
 Floats = NDArray[np.float32]
 
@@ -90,17 +89,7 @@ def open_yamnet(folder: Path) -> YamNet:
         probabilities: Floats = net.get_tensor(told["index"])[0]
         return probabilities
 
-    tags, count = _read_classes(folder / CLASSES), int(told["shape"][-1])
+    tags, count = read_tag_names(folder / CLASSES), int(told["shape"][-1])
     if len(tags) != count:
         raise TrainingError(folder / CLASSES, f"got {len(tags)} classes, allowed {count}: YAMNet's")
     return YamNet(judge, tags)
-
-
-def _read_classes(path: Path) -> tuple[str, ...]:
-    try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            return tuple(row["display_name"] for row in csv.DictReader(lines))
-    except OSError as error:
-        raise TrainingError(path, f"cannot be read: {error.strerror}") from error
-    except KeyError as error:
-        raise TrainingError(path, f"has no column {error}") from error
