@@ -10,8 +10,9 @@ from rich.live import Live
 from instrd.clients.drawing import render
 from instrd.clients.link import link_of
 from instrd.clients.picture import Picture
+from instrd.clients.printable import printable
 from instrd.clients.subscriber import Subscriber
-from instrd.clients.tail import lines, printable
+from instrd.clients.tail import lines
 
 REDRAW_S: Final = 0.125
 

@@ -7,8 +7,8 @@ from rich.text import Text
 
 from instrd.clients.link import Link
 from instrd.clients.picture import Picture
+from instrd.clients.printable import printable
 from instrd.clients.sourcepanel import FAINT, SourcePanel
-from instrd.clients.tail import printable
 
 
 def render(picture: Picture, link: Link, width: int, height: int, note: str = "") -> RenderableType:

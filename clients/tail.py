@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from instrd.clients.books import DEAD_AFTER_S
 from instrd.clients.codec import encode
+from instrd.clients.printable import printable
 from instrd.clients.protocol import (
     Active,
     AnyMessage,
@@ -105,8 +106,3 @@ def _clock(t_us: int) -> str:
 
 def _moment(t_us: int) -> datetime:
     return datetime.fromtimestamp(t_us / 1e6, UTC).astimezone()
-
-
-def printable(text: str) -> str:
-    """Device names come from outside; a terminal must not obey them."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Column, Table
 from rich.text import Text
 
-from instrd.clients.tail import printable
+from instrd.clients.printable import printable
 from instrd.daemon.classify import Verdict
 from instrd.daemon.recording.devices import Device
 from instrd.models.bundle import Manifest, list_bundles, read_bundle
