@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 VERSION: Final = "1.0"
 SILENCE_DBFS: Final = -120.0
+PAUSED: Final = "paused"  # the detail of every status of a source in a pause
 MOST: Final = 2**63 - 1  # what is read can be written again, by any client
 
 Name: TypeAlias = Annotated[str, Meta(pattern=r"^[^/\x00-\x1f\x7f-\x9f]{1,64}\Z")]

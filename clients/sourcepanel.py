@@ -11,8 +11,8 @@ from instrd.clients import meters
 from instrd.clients.bigletters import ROWS, big
 from instrd.clients.link import Link
 from instrd.clients.picture import Picture, SourcePicture
-from instrd.clients.protocol import SILENCE_DBFS
-from instrd.clients.tail import printable
+from instrd.clients.printable import printable
+from instrd.clients.protocol import PAUSED, SILENCE_DBFS
 
 COLOURS: Final = (
     "#ff6b6b", "#ffa94d", "#ffd43b", "#a9e34b", "#51cf66", "#20c997", "#22b8cf",
@@ -25,7 +25,6 @@ FEWEST_LABELS: Final = 3
 FEWEST_BLOCKS: Final = 4  # of the level; a shorter meter says nothing
 WIDEST_DECISION: Final = 24  # columns, where it shares a row
 WIDE: Final = 48  # columns from which the level shows the peak in numbers
-PAUSED: Final = "paused"  # the detail of a source that runs while nobody listens
 LISTENING: Final = ("running", "flat")
 
 

@@ -17,8 +17,6 @@ HEARD: tuple[Condition, ...] = ("running", "flat")
 WRONG_RATE_PPM = 5000.0
 """No crystal is off by so much: the device does not run at the rate that it claims."""
 OFF = "its clock is off"
-PAUSED = "paused"
-"""The detail of every status in a pause."""
 
 
 @dataclass(slots=True)
@@ -190,7 +188,7 @@ class Following:
         return protocol.Status(
             source=self.capture.name,
             status=self.status,
-            detail=PAUSED if self.paused else self._standing.detail,
+            detail=protocol.PAUSED if self.paused else self._standing.detail,
             rate_hz=self.rate_hz,
             description=self.description,
         )

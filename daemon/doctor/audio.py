@@ -62,10 +62,12 @@ def check_source(choice: SourceChoice) -> Finding:
             found = "no default microphone: the bundled recording would play, once"
             return Finding(check, "warning", found, "name what to listen to")
     try:
-        check_source_uri(choice.uri, loop=choice.loop)
-        if scheme_of(choice.uri) == "mic":
+        scheme = scheme_of(choice.uri)
+        if scheme in {"mic", "stdin"}:
+            check_source_uri(choice.uri, loop=choice.loop)
+        if scheme == "mic":
             return _check_microphone(check, choice.uri)
-        if scheme_of(choice.uri) == "stdin":
+        if scheme == "stdin":
             return Finding(check, "ok", "is looked at when instrd starts")
         source = open_source(choice.uri, pace=choice.pace, loop=choice.loop)
     except SourceError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from instrd.daemon.config import Pace
 from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.sources.file import open_file
 from instrd.daemon.sources.mic import open_microphone, wanted_of
@@ -14,7 +15,6 @@ from instrd.daemon.sources.source import (
     Item,
     Missed,
     Opened,
-    Pace,
     Source,
     Standing,
 )

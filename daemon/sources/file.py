@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from instrd.daemon.config import Pace
 from instrd.daemon.errors import SourceError
 from instrd.daemon.sources.replay import Replay
-from instrd.daemon.sources.source import Pace, Source, block_size
+from instrd.daemon.sources.source import Source, block_size
 from instrd.daemon.sources.uri import SourceUri
 from instrd.models.audiofile import AudioFile
 from instrd.models.errors import AudioFileError, shown

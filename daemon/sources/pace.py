@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
 
+from instrd.daemon.config import Pace
 from instrd.daemon.sampleclock import wall_us
-from instrd.daemon.sources.source import LIVE_BLOCKS_PER_S, Block, Pace, Source, Standing
+from instrd.daemon.sources.source import LIVE_BLOCKS_PER_S, Block, Source, Standing
 
 LATEST_S = 2 / LIVE_BLOCKS_PER_S
 """What is later does not catch up: so much sound at once would be taken for a slow analysis."""

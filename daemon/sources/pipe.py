@@ -11,9 +11,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from instrd.daemon.config import Pace
 from instrd.daemon.errors import SourceError
 from instrd.daemon.sampleclock import wall_us
-from instrd.daemon.sources.source import Block, Pace, Source, Standing, block_size
+from instrd.daemon.sources.source import Block, Source, Standing, block_size
 from instrd.daemon.sources.uri import RateHz, SourceUri
 from instrd.models.audiofile import LOUDEST, are_sound
 

@@ -1,14 +1,14 @@
 """What a source of sound is to the rest of the daemon."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instrd.clients.protocol import Condition, GapReason
+from instrd.daemon.config import Pace
 
-Pace = Literal["realtime", "fast"]
 LIVE_BLOCKS_PER_S = 20
 """A block at the real pace is at most 50 ms."""
 FAST_BLOCKS_PER_S = 4

@@ -8,9 +8,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from instrd.daemon.config import Pace
 from instrd.daemon.errors import SourceError
 from instrd.daemon.sources.replay import Replay
-from instrd.daemon.sources.source import Pace, Source, block_size
+from instrd.daemon.sources.source import Source, block_size
 from instrd.daemon.sources.uri import RateHz, SourceUri
 
 Dbfs = Annotated[float, Meta(ge=-200.0, le=0.0)]
