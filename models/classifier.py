@@ -13,7 +13,6 @@ from instrd.models.contrast import contrast_of
 from instrd.models.errors import BundleError
 from instrd.models.frontend import FrontEnd
 from instrd.models.net import Net
-from instrd.models.ring import MirroredRing
 
 Floats = NDArray[np.float32]
 Frames = Sequence[Floats]
@@ -83,30 +82,27 @@ class CausalClassifier:
 
 
 class WindowClassifier:
-    """Serves a net that judges the newest window of frames, kept as a ring."""
+    """Serves a net that judges the newest window of frames."""
 
     def __init__(self, manifest: Manifest, net: Net) -> None:
         self.manifest = manifest
         self.front_ends = (manifest.front_end,)
         self._net = net
         self._calibration = Calibration(manifest)
-        self._silence = manifest.front_end.silence
+        self._silence = np.tile(manifest.front_end.silence, (manifest.window_frames, 1))
 
     def start(self) -> Memory:
-        window = self.manifest.window_frames
-        ring = MirroredRing(window, (self.manifest.front_end.width,))
-        ring.push(np.tile(self._silence, (window, 1)))
-        return Memory(ring, np.zeros(len(self.manifest.labels), np.float32))
+        return Memory(self._silence, np.zeros(len(self.manifest.labels), np.float32))
 
     def feed(self, frames: Sequence[Frames], memories: Sequence[Memory]) -> list[Floats]:
         window = self.manifest.window_frames
         changed = []
         for (new,), memory in zip(frames, memories, strict=True):
             if len(new):
-                memory.kept.push(new[-window:])
+                memory.kept = np.concatenate((memory.kept, new))[-window:]
                 changed.append(memory)
         if changed:
-            (logits,) = self._net(np.stack([memory.kept.newest(window) for memory in changed]))
+            (logits,) = self._net(np.stack([memory.kept for memory in changed]))
             for memory, row in zip(changed, self._calibration.probabilities(logits), strict=True):
                 memory.judged = row
         return [memory.judged for memory in memories]
