@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, get_args
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +16,7 @@ from instrd.training.audit_findings import CONTRADICTIONS, Finding, Kind, Report
 from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import Labels
 from instrd.training.standin import build
+from instrd.training.struct_files import as_json
 
 CONTRADICTION, BAD_INPUT = 1, 2
 _SHOWN = 3
@@ -45,7 +45,7 @@ def audit(data: Data, labels: Labels = "published", json: Json = None) -> None:
     try:
         report = audit_folder(data, labels, watch)
         if json is not None:
-            json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+            json.write_bytes(as_json(report))
     except (TrainingError, OSError) as error:
         typer.echo(f"instrd-train: {error}", err=True)
         raise typer.Exit(BAD_INPUT) from error

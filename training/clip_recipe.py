@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from instrd.models.bundle import Label, Probability
 from instrd.models.frontend import FrontEnd
-from instrd.training.errors import TrainingError
+from instrd.training.struct_files import read_toml
 
 Count = Annotated[int, Meta(gt=0)]
 Positive = Annotated[float, Meta(gt=0.0)]
@@ -100,9 +100,4 @@ class ClipRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_clip_recipe(path: Path) -> ClipRecipe:
     """Check a recipe file and return it; raises `TrainingError`."""
-    try:
-        return msgspec.toml.decode(path.read_bytes(), type=ClipRecipe)
-    except OSError as error:
-        raise TrainingError(path, f"cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, ValueError) as error:
-        raise TrainingError(path, str(error)) from error
+    return read_toml(path, ClipRecipe)

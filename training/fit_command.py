@@ -1,7 +1,6 @@
 """The commands `instrd-train fit`, `export` and `evaluate`, for recipes of both kinds."""
 
 import os
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -23,6 +22,7 @@ from instrd.training.recipe import (
     read_recipe,
     tuning,
 )
+from instrd.training.struct_files import as_json, read_toml
 
 T = TypeVar("T")
 RUNS = Path("runs")
@@ -187,7 +187,7 @@ def evaluate(bundle: BundleFolder, *, data: Data = None) -> None:
         if is_of_clips(bundle)
         else evaluate_bundle(bundle, roots)
     )
-    typer.echo(msgspec.json.format(msgspec.json.encode(measured), indent=1).decode())
+    typer.echo(as_json(measured).decode(), nl=False)
 
 
 def watch(things: Iterable[Any], what: str, count: int) -> Iterable[Any]:
@@ -205,12 +205,7 @@ def _read(roots: Sequence[Path], labels: Labels) -> LabelledFolder:
 
 def _is_of_mixtures(recipe: Path) -> bool:
     """Tell a recipe for mixtures of stems from one for labelled clips."""
-    try:
-        return "stems" in tomllib.loads(recipe.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainingError(recipe, f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise TrainingError(recipe, str(error)) from error
+    return "stems" in read_toml(recipe, dict[str, Any])
 
 
 def _needed(option: str, value: T | None, what: Path) -> T:

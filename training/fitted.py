@@ -16,6 +16,7 @@ from instrd.models.bundle import MANIFEST, read_bundle
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
 from instrd.training.recipe import Recipe
+from instrd.training.struct_files import read_json, write_json
 from instrd.training.student import Student
 from instrd.training.teacher import read_net
 from instrd.training.tuned_teacher import TunedTeacher
@@ -49,12 +50,7 @@ def recipe_of(run: Path) -> Recipe:
     """Return the recipe that a run, or a bundle's net, was fitted by; raises `TrainingError`."""
     if is_bundle(run):
         return _recipe_of_bundle(run)
-    try:
-        return msgspec.json.decode((run / RECIPE).read_bytes(), type=Recipe)
-    except OSError as error:
-        raise TrainingError(run, "holds no training run; run instrd-train fit first") from error
-    except msgspec.DecodeError as error:
-        raise TrainingError(run / RECIPE, str(error)) from error
+    return read_json(run / RECIPE, Recipe, "holds no training run; run instrd-train fit first")
 
 
 def _recipe_of_bundle(folder: Path) -> Recipe:
@@ -76,7 +72,7 @@ def claim(run: Path, recipe: Recipe) -> None:
             run, "holds a run of another net (--wide, --tune, labels or front-end differ)"
         )
     run.mkdir(parents=True, exist_ok=True)
-    (run / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1))
+    write_json(run / RECIPE, recipe)
 
 
 def is_of_same_net(one: Recipe, other: Recipe) -> bool:

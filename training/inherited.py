@@ -7,11 +7,9 @@ own data and music nothing is written down before `export`, to which both are to
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
 from instrd.models.bundle import Credit, read_bundle
-from instrd.training.errors import TrainingError
 from instrd.training.fitted import is_bundle
+from instrd.training.struct_files import read_json, write_json
 
 CREDITS = "credits.json"
 
@@ -20,17 +18,13 @@ def inherit(run: Path, folders: Iterable[Path]) -> None:
     """Add to a run what its bundles and runs credit; raises `TrainingError`."""
     found = [credit for folder in (run, *folders) for credit in inherited(folder)]
     if found:
-        encoded = msgspec.json.encode(tuple(dict.fromkeys(found)))
-        (run / CREDITS).write_bytes(msgspec.json.format(encoded, indent=1) + b"\n")
+        write_json(run / CREDITS, tuple(dict.fromkeys(found)))
 
 
 def inherited(folder: Path) -> tuple[Credit, ...]:
     """Return what a bundle credits, or what a run took over; raises `TrainingError`."""
     if is_bundle(folder):
         return read_bundle(folder).manifest.credits
-    try:
-        return msgspec.json.decode((folder / CREDITS).read_bytes(), type=tuple[Credit, ...])
-    except (FileNotFoundError, NotADirectoryError):
+    if not (folder / CREDITS).is_file():
         return ()
-    except msgspec.DecodeError as error:
-        raise TrainingError(folder / CREDITS, str(error)) from error
+    return read_json(folder / CREDITS, tuple[Credit, ...], f"its {CREDITS} cannot be read")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from instrd.models.frontend import FrontEnd
 from instrd.training.errors import TrainingError
+from instrd.training.struct_files import read_json
 
 T = TypeVar("T")
 
@@ -96,9 +97,4 @@ def read_recording(path: Path, origin: str, *, labelled: bool = False) -> Music:
 
 
 def _decoded(folder: Path, file: str, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode((folder / file).read_bytes(), type=kind)
-    except OSError as error:
-        raise TrainingError(folder, "holds no music; run instrd-train teach first") from error
-    except msgspec.DecodeError as error:
-        raise TrainingError(folder / file, str(error)) from error
+    return read_json(folder / file, kind, "holds no music; run instrd-train teach first")

@@ -9,6 +9,7 @@ from msgspec import Meta
 from instrd.models.bundle import Contrast, Label, Probability
 from instrd.models.frontend import FrontEnd
 from instrd.training.errors import TrainingError
+from instrd.training.struct_files import read_toml
 
 Count = Annotated[int, Meta(gt=0)]
 Positive = Annotated[float, Meta(gt=0.0)]
@@ -228,9 +229,4 @@ def tuning(recipe: Recipe) -> Recipe:
 
 def read_recipe(path: Path) -> Recipe:
     """Check a recipe file and return it; raises `TrainingError`."""
-    try:
-        return msgspec.toml.decode(path.read_bytes(), type=Recipe)
-    except OSError as error:
-        raise TrainingError(path, f"cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, ValueError) as error:
-        raise TrainingError(path, str(error)) from error
+    return read_toml(path, Recipe)

@@ -6,10 +6,10 @@ from typing import Literal
 import msgspec
 
 from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.errors import TrainingError
 from instrd.training.label_ceiling import LabelCeiling
 from instrd.training.labelled_folder import Labels
 from instrd.training.results import RunResult
+from instrd.training.struct_files import read_json, write_json
 
 REPRODUCTION = "reproduction.json"
 Family = Literal["paper", "ours"]
@@ -70,17 +70,10 @@ class Reproduction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 def write_reproduction(run: Path, reproduction: Reproduction) -> None:
-    content = msgspec.json.format(msgspec.json.encode(reproduction), indent=1)
-    unfinished = run / (REPRODUCTION + ".new")
-    unfinished.write_bytes(content + b"\n")
-    unfinished.replace(run / REPRODUCTION)
+    write_json(run / REPRODUCTION, reproduction)
 
 
 def read_reproduction(run: Path) -> Reproduction:
     """Return what a reproduction has come to so far; raises `TrainingError`."""
-    try:
-        return msgspec.json.decode((run / REPRODUCTION).read_bytes(), type=Reproduction)
-    except OSError as error:
-        raise TrainingError(run, f"holds no reproduction: no {REPRODUCTION}") from error
-    except msgspec.DecodeError as error:
-        raise TrainingError(run / REPRODUCTION, str(error)) from error
+    missing = f"holds no reproduction: no {REPRODUCTION}"
+    return read_json(run / REPRODUCTION, Reproduction, missing)

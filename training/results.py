@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from instrd.training.errors import TrainingError
+from instrd.training.struct_files import read_json, write_json
 
 METRICS = "metrics.json"
 
@@ -66,17 +66,9 @@ class RunResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def write_result(run: Path, result: RunResult) -> None:
-    content = msgspec.json.format(msgspec.json.encode(result), indent=1)
-    unfinished = run / (METRICS + ".new")
-    unfinished.write_bytes(content + b"\n")
-    unfinished.replace(run / METRICS)
+    write_json(run / METRICS, result)
 
 
 def read_result(run: Path) -> RunResult:
     """Return what a finished run came to; raises `TrainingError`."""
-    try:
-        return msgspec.json.decode((run / METRICS).read_bytes(), type=RunResult)
-    except OSError as error:
-        raise TrainingError(run, f"holds no finished run: no {METRICS}") from error
-    except msgspec.DecodeError as error:
-        raise TrainingError(run / METRICS, str(error)) from error
+    return read_json(run / METRICS, RunResult, f"holds no finished run: no {METRICS}")

@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import safetensors.torch
 from torch import nn
 
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
-from instrd.training.errors import TrainingError
 from instrd.training.plots import confusion, curves
 from instrd.training.results import RunResult
+from instrd.training.struct_files import read_json, write_json
 
 RECIPE = "recipe.json"
 SPLIT = "split.json"
@@ -47,17 +46,14 @@ def take_time(run: Path) -> Iterator[Clock]:
 
 def write_recipe(run: Path, recipe: ClipRecipe) -> None:
     run.mkdir(parents=True, exist_ok=True)
-    (run / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
+    write_json(run / RECIPE, recipe)
 
 
 def read_recipe_of(run: Path) -> ClipRecipe | None:
     """Return the recipe of a run folder; None where there is none yet."""
-    try:
-        return msgspec.json.decode((run / RECIPE).read_bytes(), type=ClipRecipe)
-    except FileNotFoundError:
+    if not (run / RECIPE).is_file():
         return None
-    except msgspec.DecodeError as error:
-        raise TrainingError(run / RECIPE, str(error)) from error
+    return read_json(run / RECIPE, ClipRecipe, f"its {RECIPE} cannot be read")
 
 
 def write_split(run: Path, root: Path, parts: Parts) -> None:
@@ -69,7 +65,7 @@ def write_split(run: Path, root: Path, parts: Parts) -> None:
         ]
         for part in ("train", "validation", "test")
     }
-    (run / SPLIT).write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")
+    write_json(run / SPLIT, table)
 
 
 def write_weights(run: Path, net: nn.Module) -> None:

@@ -30,6 +30,7 @@ from instrd.training.renders import (
 )
 from instrd.training.rooms import room_responses
 from instrd.training.singing import sing
+from instrd.training.struct_files import read_json, write_json
 from instrd.training.sung_speech import sing_speech
 from instrd.training.trained_singing import sing_trained
 
@@ -84,21 +85,19 @@ class Sounds:
 
 
 def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int) -> None:
-    """Render every track of the recipe into `folder`, two at a time; keeps those already there."""
+    """Render every track of the recipe into `folder`; keeps those already there."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = _jobs(recipe, sounds)
     with ProcessPoolExecutor(processes) as pool:
         waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
         tracks = [future.result() for future in waiting]
-    (folder / BANK).write_bytes(msgspec.json.format(msgspec.json.encode(tracks), indent=1))
+    write_json(folder / BANK, tracks)
 
 
 def read_tracks(folder: Path) -> list[Track]:
     """Return what a bank holds, without reading it; raises `TrainingError`."""
-    try:
-        return msgspec.json.decode((folder / BANK).read_bytes(), type=list[Track])
-    except OSError as error:
-        raise TrainingError(folder, "holds no stem bank; run instrd-train render first") from error
+    missing = "holds no stem bank; run instrd-train render first"
+    return read_json(folder / BANK, list[Track], missing)
 
 
 def read_bank(folder: Path, *parts: Part) -> list[tuple[Track, NDArray[np.float16]]]:

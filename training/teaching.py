@@ -31,6 +31,7 @@ from instrd.training.music import (
     window_count,
 )
 from instrd.training.recipe import Split
+from instrd.training.struct_files import write_json
 from instrd.training.teacher import RATE_HZ, Teacher
 from instrd.training.yamnet import LABELS, YamNet, open_yamnet
 
@@ -102,7 +103,7 @@ def teach(
     hear = partial(_hear, teacher=teacher, yamnet=yamnet, out=out, most_s=most_s)
     outcomes = list(watch(_by_several(hear, recordings, processes), len(recordings)))
     entries = [*others, *(outcome for outcome in outcomes if isinstance(outcome, Entry))]
-    (out / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=1))
+    write_json(out / INDEX, entries)
     broken = [outcome for outcome in outcomes if isinstance(outcome, Broken)]
     short = sum(outcome.files for outcome in outcomes if isinstance(outcome, Short))
     return Taught(entries, short, broken)
