@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from instrd.models.bundle import Credit
 from instrd.training.errors import TrainingError
-from instrd.training.pool import resample
 
 Floats = NDArray[np.float32]
 Note = tuple[float, float, int, int]
@@ -212,4 +211,4 @@ def _render(file: mido.MidiFile, soundfont: Path, *, room: bool) -> Floats:
             raise TrainingError(soundfont, f"fluidsynth cannot render with it: {error}") from error
         samples, _ = soundfile.read(sound, dtype="float32", always_2d=True)
     mono: Floats = samples.mean(axis=1)
-    return resample(mono, _RENDER_HZ, _RENDER_HZ)
+    return mono

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from instrd.training.performances import normalised
 from instrd.training.pool import resample
 
 Floats = NDArray[np.float32]
@@ -34,8 +35,7 @@ def chain(
             advance = int(len(event) * rng.uniform(1.0, 1.15))
         add(track, event, position)
         position += advance
-    peak = float(np.abs(track).max())
-    return track * np.float32(0.7 / peak) if peak > 0.0 else track
+    return normalised(track)
 
 
 def let_ring(
@@ -59,8 +59,7 @@ def let_ring(
         advance = longest * rng.uniform(0.4, 1.0) if rng.random() < 0.5 else longest
         rest = rng.uniform(0.0, 16_000.0) if rng.random() < 0.4 else 0.0
         position += int(advance + rest) + 1
-    peak = float(np.abs(track).max())
-    return track * np.float32(0.7 / peak) if peak > 0.0 else track
+    return normalised(track)
 
 
 def trimmed(note: Floats) -> Floats:

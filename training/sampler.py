@@ -12,7 +12,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.training.performances import PIECE_S, VOICES, Note, piece
+from instrd.training.performances import PIECE_S, VOICES, Note, normalised, piece
 from instrd.training.phrases import add, loudness_matched
 from instrd.training.pool import resample
 
@@ -100,8 +100,7 @@ def play(
         played = _performed(notes, chosen, label=label, rate_hz=rate_hz, rng=rng)
         add(track, played, position)
         position += len(played)
-    peak = float(np.abs(track).max())
-    return track * np.float32(0.7 / peak) if peak > 0.0 else track
+    return normalised(track)
 
 
 def _performed(
