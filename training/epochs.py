@@ -18,6 +18,7 @@ from instrd.training.clip_split import Parts
 from instrd.training.frame_cache import Watch
 from instrd.training.machines import Place
 from instrd.training.net_answers import logits_of
+from instrd.training.new_file import new_file
 from instrd.training.optimisation import Average, rate_share
 from instrd.training.results import Epoch
 from instrd.training.windows import Draw, Windows
@@ -57,9 +58,8 @@ class Loop:
             "best": self.best,
             "history": [msgspec.structs.astuple(epoch) for epoch in self.history],
         }
-        unfinished = path.with_suffix(".new")
-        torch.save(state, unfinished)
-        unfinished.replace(path)
+        with new_file(path) as file:
+            torch.save(state, file)
 
     def resume(self, path: Path, device: torch.device) -> None:
         state = torch.load(path, weights_only=True, map_location=device)

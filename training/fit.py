@@ -25,6 +25,7 @@ from instrd.training.inherited import inherit
 from instrd.training.learning import Losses, Nets, Optimisers, learn
 from instrd.training.material import Material, Steps
 from instrd.training.mixtures import Mixer
+from instrd.training.new_file import new_file
 from instrd.training.optimisation import Average, Muon, rate_share
 from instrd.training.recipe import Recipe
 from instrd.training.student import Student
@@ -180,9 +181,8 @@ def _save(
         "average": average.values,
         "step": step,
     }
-    unfinished = path.with_suffix(".new")
-    torch.save(state, unfinished)
-    unfinished.replace(path)
+    with new_file(path) as file:
+        torch.save(state, file)
 
 
 def _resume(

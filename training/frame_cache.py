@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from instrd.models.audiofile import read_audio
 from instrd.models.errors import AudioFileError
 from instrd.models.frontend import FrontEnd, frames_of
+from instrd.training.new_file import new_file
 from instrd.training.pool import resample
 
 Floats = NDArray[np.float32]
@@ -105,8 +106,6 @@ def _compute(front_end: FrontEnd, path: Path, file: Path) -> str | None:
         return f"too short: no sample is left of it at {front_end.rate_hz} Hz"
     # Zeros complete the last frame, and the only one of a sound shorter than that.
     frames = frames_of(front_end, np.pad(resampled, (0, front_end.hop - 1)))
-    unfinished = file.with_suffix(f".{os.getpid()}")
-    with unfinished.open("wb") as out:
+    with new_file(file) as out:
         np.save(out, frames.astype(np.float16))
-    unfinished.replace(file)
     return None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import audio_files
+from instrd.training.new_file import new_file
 from instrd.training.organs import play_organs
 from instrd.training.performances import scores_for
 from instrd.training.pool import by_origin, divide, read_pool
@@ -124,10 +125,8 @@ def _render(job: Job, recipe: Recipe, folder: Path) -> Track:
         rooms = room_responses(rate_hz, rng)
         overdriven = _OVERDRIVEN.get(job.label, _SELDOM)
         sound = recorded(job.render(rng), rate_hz, rooms, rng, overdriven=overdriven)
-        unfinished = folder / f"{file}.part"
-        with unfinished.open("wb") as out:
+        with new_file(folder / file) as out:
             np.save(out, framed(sound, recipe.front_end))
-        unfinished.replace(folder / file)
     frames = len(np.load(folder / file, mmap_mode="r"))
     return Track(file, job.label, job.origin, job.part, frames)
 

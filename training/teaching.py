@@ -1,7 +1,6 @@
 """Has the teacher hear folders of music and keeps what it said beside the frames."""
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from instrd.training.music import (
     read_recording,
     window_count,
 )
+from instrd.training.new_file import new_file
 from instrd.training.recipe import Split
 from instrd.training.struct_files import write_json
 from instrd.training.teacher import RATE_HZ, Teacher
@@ -181,10 +181,8 @@ def _opinion(teacher: Teacher, sound: Floats, count: int) -> NDArray[np.float16]
 
 def _write(file: Path, arrays: Arrays) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(f".{os.getpid()}")
-    with unfinished.open("wb") as opened:
+    with new_file(file) as opened:
         np.savez(opened, **arrays)  # type: ignore[arg-type]  # typed as if allow_pickle were an array
-    unfinished.replace(file)
 
 
 @lru_cache(maxsize=1)
