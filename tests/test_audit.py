@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from labelled_audio import RATE_HZ, Floats, hiss, kaggle, write
 from sounds import tone
 from typer.testing import CliRunner
@@ -11,8 +10,8 @@ from typer.testing import CliRunner
 from instrd.models.audiofile import read_audio
 from instrd.models.frontend import frames_of
 from instrd.training.audit import audit
-from instrd.training.audit_command import register
 from instrd.training.audit_findings import Report
+from instrd.training.cli import app
 from instrd.training.fingerprint import ALIKE, PICTURE, SAME, fingerprint, likeness, same_sounds
 
 
@@ -32,8 +31,6 @@ def found(report: Report, kind: str) -> list[str]:
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    app = typer.Typer()
-    register(app)
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     return done.exit_code, done.output
 

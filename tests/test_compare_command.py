@@ -1,16 +1,13 @@
 from pathlib import Path
 
-import typer
 from made_up_runs import result, written
 from typer.testing import CliRunner
 
-from instrd.training.compare_command import register
+from instrd.training.cli import app
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    app = typer.Typer()
-    register(app)
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    done = CliRunner().invoke(app, ["compare", *map(str, arguments)])
     return done.exit_code, " ".join(done.output.split())
 
 

@@ -28,12 +28,6 @@ Tables = Annotated[Path, typer.Option(help="The data set's tables, published and
 Out = Annotated[Path, typer.Argument(help="The folder to build, new or empty.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add both commands to the program."""
-    app.command()(audit)
-    app.command("stand-in")(stand_in)
-
-
 def audit(data: Data, labels: Labels = "published", json: Json = None) -> None:
     """Find what is wrong with labelled audio; exit code 1 where something contradicts."""
     console = Console()

@@ -6,11 +6,6 @@ from typing import Annotated
 import typer
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
-    app.command()(average)
-
-
 def average(
     runs: Annotated[
         list[Path], typer.Argument(help="Run folders, or bundles, of one recipe with stems.")

@@ -7,32 +7,20 @@ from typing import Annotated
 import typer
 
 from instrd.models.errors import AudioFileError, BundleError
-from instrd.training import (
-    audit_command,
-    average_command,
-    compare_command,
-    ensemble_command,
-    fit_command,
-    perform_command,
-    reproduce_command,
-    teach_command,
-)
+from instrd.training import reproduce_command
+from instrd.training.audit_command import audit, stand_in
+from instrd.training.average_command import average
+from instrd.training.compare_command import compare
+from instrd.training.ensemble_command import ensemble
 from instrd.training.errors import TrainingError
-
-COMMANDS = (
-    audit_command,
-    average_command,
-    compare_command,
-    ensemble_command,
-    fit_command,
-    perform_command,
-    reproduce_command,
-    teach_command,
-)
+from instrd.training.fit_command import evaluate, export, fit
+from instrd.training.perform_command import perform
+from instrd.training.teach_command import teach
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-for command in COMMANDS:
-    command.register(app)
+for command in (audit, stand_in, average, compare, ensemble, fit, export, evaluate, perform, teach):
+    app.command()(command)
+reproduce_command.register(app)
 
 Recipe = Annotated[Path, typer.Argument(help="A recipe, such as training/recipes/base.toml.")]
 Data = Annotated[

@@ -21,11 +21,6 @@ RunA = Annotated[Path, typer.Argument(metavar="A", help="The folder of a finishe
 RunB = Annotated[Path, typer.Argument(metavar="B", help="The folder of another.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
-    app.command()(compare)
-
-
 def compare(a: RunA, b: RunB) -> None:
     """Put two runs side by side, and tell whether they differ by more than chance."""
     try:

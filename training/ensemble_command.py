@@ -15,11 +15,6 @@ Members = Annotated[
 How = Annotated[Vote, typer.Option(help="How what the members say is joined.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
-    app.command()(ensemble)
-
-
 def ensemble(bundle: Out, members: Members, vote: How = "weighted") -> None:
     """Write the bundle of an ensemble of other bundles, which it names by name and checksum."""
     written = write_ensemble(bundle, members, vote)

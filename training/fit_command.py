@@ -54,13 +54,6 @@ Guides = Annotated[
 Seed = Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command()(fit)
-    app.command()(export)
-    app.command()(evaluate)
-
-
 def fit(
     recipe: RecipeFile,
     *,

@@ -24,11 +24,6 @@ Labels = Annotated[str | None, typer.Option(help="Separated by commas; all if no
 Processes = Annotated[int, typer.Option(min=1)]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
-    app.command("perform")(perform)
-
-
 def perform(
     out: Out,
     *,

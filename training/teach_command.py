@@ -31,11 +31,6 @@ YamNetFolder = Annotated[
 Processes = Annotated[int, typer.Option(min=1)]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
-    app.command("teach")(teach)
-
-
 def teach(
     folders: Folders,
     *,
