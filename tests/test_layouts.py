@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from labelled_audio import hiss, kaggle, table, write
 
-from instrd.training.labelled_folder import LayoutError, label_of, usable
+from instrd.training.labelled_folder import LayoutError, label_of
 from instrd.training.layouts import read_folder
 from instrd.training.takes import take_group
 
@@ -112,27 +112,6 @@ def test_a_broken_table_is_an_error_that_names_the_place(
     (tmp_path / "Metadata_Train.csv").write_text(text)
     with pytest.raises(LayoutError, match=complaint):
         read_folder(tmp_path)
-
-
-def test_unreadable_files_are_listed_and_left_out(tmp_path: Path) -> None:
-    write(tmp_path / "drum" / "good.wav", hiss(1))
-    (tmp_path / "drum" / "text.wav").write_text("no sound")
-    write(tmp_path / "drum" / "empty.wav", hiss(1)[:0])
-    clips, errors = usable(read_folder(tmp_path))
-    assert [clip.path.name for clip in clips] == ["good.wav"]
-    assert sorted(error.path.name for error in errors) == ["empty.wav", "text.wav"]
-
-
-@pytest.mark.parametrize("content", [None, "no sound"])
-def test_a_class_without_a_readable_file_is_an_error_that_names_it(
-    tmp_path: Path, content: str | None
-) -> None:
-    write(tmp_path / "drum" / "good.wav", hiss(1))
-    (tmp_path / "harp").mkdir()
-    if content:
-        (tmp_path / "harp" / "bad.wav").write_text(content)
-    with pytest.raises(LayoutError, match="class harp"):
-        usable(read_folder(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,6 @@ class ClipRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     split: ClipSplit = ClipSplit()
     augmentation: Augmentation = Augmentation()
 
-    @property
-    def all_labels(self) -> tuple[str, ...]:
-        """In the order of the net's outputs."""
-        return (*self.labels, self.other) if self.other else self.labels
-
 
 def read_clip_recipe(path: Path) -> ClipRecipe:
     """Check a recipe file and return it; raises `TrainingError`."""

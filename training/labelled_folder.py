@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from instrd.models.audiofile import SUFFIXES, AudioFile
-from instrd.models.errors import AudioFileError
+from instrd.models.audiofile import SUFFIXES
 from instrd.training.errors import TrainingError
 
 Part = Literal["train", "test", "validation", ""]
@@ -29,7 +28,7 @@ _MISSPELT = {"guiatr": "guitar"}
 
 
 class LayoutError(TrainingError):
-    """A folder is not labelled audio in a layout that we read, or a class of it is empty."""
+    """A folder is not labelled audio in a layout that we read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +54,6 @@ class LabelledFolder:
     """Label -> how the folder spells it, where that is not one and the right way."""
     rows_without_file: tuple[str, ...] = ()
     files_without_row: tuple[Path, ...] = ()
-
-
-def usable(folder: LabelledFolder) -> tuple[list[Clip], list[AudioFileError]]:
-    """Return the clips whose sound can be read, and why the others cannot.
-
-    Raises `LayoutError` naming a class that is left without a file.
-    """
-    errors: dict[Path, AudioFileError] = {}
-    for path in dict.fromkeys(clip.path for clip in folder.clips):
-        try:
-            next(AudioFile(path).blocks(1024))
-        except AudioFileError as error:
-            errors[path] = error
-    clips = [clip for clip in folder.clips if clip.path not in errors]
-    if empty := sorted(set(folder.classes) - {clip.label for clip in clips}):
-        raise LayoutError(folder.root, f"no readable file of class {', '.join(empty)}")
-    return clips, list(errors.values())
 
 
 def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:

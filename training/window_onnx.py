@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import safetensors.torch
 import torch
@@ -99,14 +98,3 @@ def _check(files: dict[str, bytes], net: nn.Module, example: Tensor) -> None:
     worst = float(np.abs(got - expected).max())
     if not worst < TOLERANCE:
         raise TrainingError("ONNX export", f"differs by {worst:.2g}, allowed {TOLERANCE}")
-
-
-def external_files(content: bytes) -> set[str]:
-    """Return the files that an ONNX graph takes its weights from."""
-    graph = onnx.load_from_string(content).graph
-    return {
-        entry.value
-        for initializer in graph.initializer
-        for entry in initializer.external_data
-        if entry.key == "location"
-    }
