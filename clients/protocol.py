@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias, get_args
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 VERSION: Final = "1.0"
-SILENCE_DBFS: Final = -120.0
+SILENCE_DBFS: Final = -120.0  # of digital silence, since JSON has no infinity
 PAUSED: Final = "paused"  # the detail of every status of a source in a pause
 MOST: Final = 2**63 - 1  # what is read can be written again, by any client
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.clients.protocol import EndReason, Reason
-from instrd.daemon.level import GateState
+from instrd.clients.protocol import EndReason, Gate, Reason
 from instrd.daemon.track import Change, Rule, Sounding, Track
 
 Floats = NDArray[np.float32]
@@ -63,7 +62,7 @@ class Decision:
         return next(sounding, None)
 
     def feed(
-        self, p: Floats, gate: GateState, position: int, samples: int, *, meant: int = 0
+        self, p: Floats, gate: Gate, position: int, samples: int, *, meant: int = 0
     ) -> Judgement:
         """Judge the hop of `samples` samples that ends at `position`, if cut short of `meant`."""
         if gate == "closed":

@@ -1,17 +1,14 @@
 """How loud a hop is, and whether that is loud enough to listen to."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-FLOOR_DBFS = -120.0
-"""Published for digital silence, since JSON has no infinity."""
+from instrd.clients import protocol
+
 CLIPPED = 0.999
 """A sample at or above this magnitude counts as clipped."""
-
-GateState = Literal["open", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +41,9 @@ class Gate:
         self._close_dbfs = close_dbfs
         self._hold = hold
         self._low_for = 0
-        self.state: GateState = "closed"
+        self.state: protocol.Gate = "closed"
 
-    def feed(self, rms_dbfs: float, samples: int) -> GateState:
+    def feed(self, rms_dbfs: float, samples: int) -> protocol.Gate:
         """Take the level of the next `samples` samples and return the gate's state."""
         if rms_dbfs >= self._open_dbfs:
             self.state = "open"
@@ -58,5 +55,5 @@ class Gate:
 
 def _dbfs(amplitude: float) -> float:
     if amplitude <= 0.0:
-        return FLOOR_DBFS
-    return max(FLOOR_DBFS, 20.0 * float(np.log10(amplitude)))
+        return protocol.SILENCE_DBFS
+    return max(protocol.SILENCE_DBFS, 20.0 * float(np.log10(amplitude)))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from instrd.clients import protocol
 from instrd.daemon.config import Config
-from instrd.daemon.level import Gate, GateState, Level, measure
+from instrd.daemon.level import Gate, Level, measure
 from instrd.daemon.resampler import Resampler
 from instrd.models.classifier import Classifier
 from instrd.models.frontend import FrameStream
@@ -21,7 +22,7 @@ class Heard:
     first: int
     samples: int
     level: Level
-    gate: GateState
+    gate: protocol.Gate
     frames: tuple[Floats, ...]
     """The frames that the hop completed, (frames, width) for each front-end of the model."""
     window: tuple[int, int]

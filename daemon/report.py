@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from instrd.clients import protocol
 from instrd.daemon.decision import SILENCE, UNKNOWN, Decision, Judgement, Rules
-from instrd.daemon.level import FLOOR_DBFS, Level
+from instrd.daemon.level import Level
 from instrd.daemon.listener import Heard
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.track import Change
@@ -129,7 +129,7 @@ class Reporter:
             ),
             decision=strongest,
             gate=gate,
-            level_dbfs=FLOOR_DBFS if heard is None else round(heard.level.rms_dbfs, 1),
+            level_dbfs=protocol.SILENCE_DBFS if heard is None else round(heard.level.rms_dbfs, 1),
         )
 
     def due_state(self, decision: Decision, heard: Heard) -> Iterator[protocol.State]:

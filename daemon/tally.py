@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from instrd.clients.protocol import AnyMessage, Event, Frame, Gap
+from instrd.daemon.decision import SILENCE, UNKNOWN
 
 REMEMBERED_LATENCIES = 6000
 """The newest ones: a run may last for months."""
@@ -53,8 +54,8 @@ class Tally:
     def _take_frame(self, frame: Frame) -> None:
         self.frames += 1
         self.heard_s[frame.source] = frame.s1 / frame.rate_hz
-        self.silent += frame.decision == "silence"
-        self.unknown += frame.decision == "unknown"
+        self.silent += frame.decision == SILENCE
+        self.unknown += frame.decision == UNKNOWN
         if self.began_us is None:
             self.began_us = frame.t0_us
         self.latencies_ms.append(frame.lat_ms.total)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instrd.clients.protocol import Gate
 from instrd.daemon.decision import Decision, Judgement, Rules
-from instrd.daemon.level import GateState
 from instrd.daemon.track import Change, Rule
 
 HOP = 100
@@ -31,7 +31,7 @@ RULES = Rules(
 
 
 def feed(
-    decision: Decision, scores: list[tuple[float, ...]], *, gate: GateState = "open", start: int = 0
+    decision: Decision, scores: list[tuple[float, ...]], *, gate: Gate = "open", start: int = 0
 ) -> list[Judgement]:
     return [
         decision.feed(np.array(score, np.float32), gate, start + HOP * (n + 1), HOP)

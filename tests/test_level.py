@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from instrd.daemon.level import FLOOR_DBFS, Gate, measure
+from instrd.clients.protocol import SILENCE_DBFS
+from instrd.daemon.level import Gate, measure
 
 
 def sine(amplitude: float, samples: int = 4800) -> np.ndarray:
@@ -17,7 +18,7 @@ def test_a_sine_of_full_scale_has_its_rms_3_db_below_its_peak() -> None:
 
 def test_digital_silence_is_the_floor_not_infinity() -> None:
     level = measure(np.zeros(10, np.float32))
-    assert (level.rms_dbfs, level.peak_dbfs, level.clipped) == (FLOOR_DBFS, FLOOR_DBFS, 0)
+    assert (level.rms_dbfs, level.peak_dbfs, level.clipped) == (SILENCE_DBFS, SILENCE_DBFS, 0)
 
 
 def gate() -> Gate:
