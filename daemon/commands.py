@@ -93,7 +93,7 @@ class Asked:
         return {"model": request.model}
 
     def set_thresholds(self, request: Request) -> dict[str, Any]:
-        now = dict(thresholds_of(self._config, self._service.hearing.bundle.manifest))
+        now = thresholds_of(self._config, self._service.hearing.bundle.manifest)
         asked = {*request.thresholds_on, *request.thresholds_off}
         check_labels("set_thresholds", asked, self._service.hearing.bundle.manifest)
         thresholds = dict(self._config.thresholds if asked else self._thresholds)

@@ -8,7 +8,7 @@ from instrd.daemon.config import Config
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.paths import expanded
 from instrd.daemon.report import EventNumbers
-from instrd.daemon.rules import rules_for
+from instrd.daemon.rules import check_fit, thresholds_of
 from instrd.daemon.stream import Stream
 from instrd.models.bundle import Bundle, find_bundle
 from instrd.models.classifier import Classifier
@@ -23,14 +23,13 @@ class Hearing:
         self.numbers = EventNumbers(run)
         self.config = config
         self.bundle, self.classifier = load(config)
-        # Fails here and now if a label of the config is not the model's.
-        rules_for(config, self.bundle.manifest, self.bundle.manifest.front_end.rate_hz)
+        check_fit(config, self.bundle.manifest)
 
     def change(self, config: Config, streams: Sequence[Stream]) -> Iterator[AnyMessage]:
         """Use other settings from the next hop on; on failure everything stays as it was."""
         swap = config.model != self.config.model
         bundle, classifier = load(config) if swap else (self.bundle, self.classifier)
-        rules_for(config, bundle.manifest, bundle.manifest.front_end.rate_hz)
+        check_fit(config, bundle.manifest)
         self.config, self.bundle, self.classifier = config, bundle, classifier
         for stream in streams:
             if swap:
@@ -41,7 +40,7 @@ class Hearing:
     def model_message(self) -> Model:
         """Return what subscribers should know of the model."""
         manifest = self.bundle.manifest
-        rules = rules_for(self.config, manifest, manifest.front_end.rate_hz)
+        thresholds = thresholds_of(self.config, manifest).values()
         return Model(
             name=manifest.name,
             labels=manifest.labels,
@@ -50,8 +49,8 @@ class Hearing:
             rate_hz=manifest.front_end.rate_hz,
             window_ms=round(1e3 * manifest.window_s, 3),
             hop_ms=round(1e3 * self.config.analysis.hop_s, 3),
-            thresholds_on=tuple(rule.threshold_on for rule in rules.labels),
-            thresholds_off=tuple(rule.threshold_off for rule in rules.labels),
+            thresholds_on=tuple(one.on for one in thresholds),
+            thresholds_off=tuple(one.off for one in thresholds),
             sha256=self.bundle.sha256,
             device=self.config.model.device,
         )

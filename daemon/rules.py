@@ -12,9 +12,7 @@ UPDATE_EVERY_S = 1.0
 
 
 def rules_for(config: Config, manifest: Manifest, rate_hz: int) -> Rules:
-    """Return the rules for a source of that rate; raises `ConfigError` for unknown labels."""
-    check_labels("decision.mask", config.decision.mask, manifest)
-    check_labels("thresholds", config.thresholds, manifest)
+    """Return the rules for a source of that rate."""
     times, front_end = config.decision, manifest.front_end
     model_to_source = rate_hz / front_end.rate_hz
     return Rules(
@@ -44,6 +42,12 @@ def _evidence(manifest: Manifest) -> int:
         return manifest.warm_up_frames * manifest.front_end.hop
     # A causal net needs one full frame; one that judges a window, half of it.
     return manifest.front_end.fft if manifest.kind == "causal" else manifest.window_samples // 2
+
+
+def check_fit(config: Config, manifest: Manifest) -> None:
+    """Raise `ConfigError` if the settings name labels that the model has not."""
+    check_labels("decision.mask", config.decision.mask, manifest)
+    check_labels("thresholds", config.thresholds, manifest)
 
 
 def check_labels(key: str, labels: Collection[str], manifest: Manifest) -> None:
