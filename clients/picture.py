@@ -91,9 +91,7 @@ class Picture:
     node: str = ""
     run: str = ""
     now_us: int = 0  # publish time of the newest message
-    hello: Hello | None = None
     model: Model | None = None
-    heartbeat: Heartbeat | None = None
     bye: Bye | None = None
     sources: dict[str, SourcePicture] = field(default_factory=dict)
 
@@ -104,13 +102,11 @@ class Picture:
             self.now_us = max(self.now_us, message.t_pub_us)
         match message:
             case Hello():
-                self.hello = message
                 for source in message.sources:
                     self._source(source)
             case Model():
                 self.model = message
             case Heartbeat():
-                self.heartbeat = message
                 for source, account in message.sources.items():
                     self._source(source).account = account
             case Bye():
@@ -122,7 +118,7 @@ class Picture:
 
     def _start(self, message: AnyMessage) -> None:
         self.node, self.run, self.now_us = message.node, message.run, 0
-        self.hello = self.model = self.heartbeat = self.bye = None
+        self.model = self.bye = None
         self.sources = {}
 
     def _source(self, source: str) -> SourcePicture:
