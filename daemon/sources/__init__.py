@@ -74,8 +74,6 @@ def open_feed(
 def open_source(uri: str, *, pace: Pace, loop: bool = False) -> Source:
     """Open a file, a pipe or a synthesiser. Raises SourceError where it cannot be opened."""
     address = _address(uri)
-    if address.scheme == MICROPHONE:
-        raise SourceError(f"source {uri}: a microphone is not allowed here")
     source = OPENERS[address.scheme](address, pace, loop=loop)
     return Paced(source, pace, live=address.scheme == "stdin")
 
