@@ -71,9 +71,9 @@ class FrameCache:
         with ProcessPoolExecutor(_PROCESSES) as pool:
             files = map(self._file, missing)
             jobs = pool.map(partial(_compute, self.front_end), missing, files, chunksize=8)
-            for path, reason in zip(missing, watch(jobs, "Framing", len(missing)), strict=True):
-                if reason is not None:
-                    errors[path] = AudioFileError(path, reason)
+            for error in watch(jobs, "Framing", len(missing)):
+                if error is not None:
+                    errors[error.path] = error
         return [path for path in wanted if path not in errors], list(errors.values())
 
     def frames(self, path: Path) -> NDArray[np.float16]:
@@ -95,15 +95,16 @@ class FrameCache:
         return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.npy"
 
 
-def _compute(front_end: FrontEnd, path: Path, file: Path) -> str | None:
+def _compute(front_end: FrontEnd, path: Path, file: Path) -> AudioFileError | None:
     """Write the frames of one clip; return why not, if it cannot be."""
     try:
         signal, rate_hz = read_audio(path)
     except AudioFileError as error:
-        return error.reason
+        return error
     resampled = resample(signal, rate_hz, front_end.rate_hz)
     if not len(resampled):
-        return f"too short: no sample is left of it at {front_end.rate_hz} Hz"
+        reason = f"too short: no sample is left of it at {front_end.rate_hz} Hz"
+        return AudioFileError(path, reason)
     # Zeros complete the last frame, and the only one of a sound shorter than that.
     frames = frames_of(front_end, np.pad(resampled, (0, front_end.hop - 1)))
     with new_file(file) as out:

@@ -46,21 +46,13 @@ _SAMPLES_OF_A_FRAME = FRONT_END.hop * RATE_HZ // FRONT_END.rate_hz
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A file that is no sound, and why."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Short:
     """So many files that together last less than a window."""
 
     files: int
 
 
-Outcome = Entry | Broken | Short
+Outcome = Entry | AudioFileError | Short
 Watch = Callable[[Iterable[Outcome], int], Iterable[Outcome]]
 
 
@@ -70,7 +62,7 @@ class Taught:
 
     entries: list[Entry]
     short: int
-    broken: list[Broken]
+    broken: list[AudioFileError]
 
 
 def teach(
@@ -104,7 +96,7 @@ def teach(
     outcomes = list(watch(_by_several(hear, recordings, processes), len(recordings)))
     entries = [*others, *(outcome for outcome in outcomes if isinstance(outcome, Entry))]
     write_json(out / INDEX, entries)
-    broken = [outcome for outcome in outcomes if isinstance(outcome, Broken)]
+    broken = [outcome for outcome in outcomes if isinstance(outcome, AudioFileError)]
     short = sum(outcome.files for outcome in outcomes if isinstance(outcome, Short))
     return Taught(entries, short, broken)
 
@@ -135,7 +127,7 @@ def _hear(
         try:
             heard = [listen(path, most_s) for path in recording.paths]
         except AudioFileError as error:
-            return Broken(error.path, error.reason)
+            return AudioFileError(error.path, error.reason)  # without what its traceback holds
         sound = row_of(heard, FRONT_END.rate_hz)
         if len(sound) < WINDOW_FRAMES * FRONT_END.hop:
             return Short(len(recording.paths))
