@@ -14,6 +14,7 @@ from instrd.training.plots import Allowed, Format, Row, accuracies, confusion, c
 from instrd.training.report_sections import Section, number, percent, span
 from instrd.training.reproduce import ENSEMBLES
 from instrd.training.reproduction import Reproduction
+from instrd.training.results import confusion_of
 from instrd.training.summary import COLUMNS, MODELS, Cell, Cells, cells
 
 
@@ -108,7 +109,7 @@ def write_pictures(reproduction: Reproduction, folder: Path) -> list[Path]:
     drawn = {"accuracies": overview(reproduction, found, "png")} if found else {}
     for (model, column), cell in found.items():
         name = "-".join((model, *column))
-        drawn[f"confusion-{name}"] = confusion(*cell.confusion(), "png")
+        drawn[f"confusion-{name}"] = confusion(*confusion_of(cell.results), "png")
         if any(result.history for result in cell.results):
             drawn[f"curves-{name}"] = curves(cell.results, "png")
     for name, picture in drawn.items():
@@ -142,7 +143,7 @@ def _panel(cell: Cell) -> Panel:
     return Panel(
         COLUMNS[cell.column],
         facts,
-        _uri(confusion(*cell.confusion())),
+        _uri(confusion(*confusion_of(cell.results))),
         _uri(drawn) if drawn else "",
     )
 

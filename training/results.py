@@ -1,5 +1,6 @@
 """What a training run came to, as its run folder keeps it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -52,17 +53,21 @@ class RunResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def accuracy(self) -> float:
         return self.right / len(self.answers) if self.answers else 0.0
 
-    @property
-    def confusion(self) -> list[list[int]]:
-        """How often each true label (row) was named what (column)."""
-        count = {label: [0] * len(self.labels) for label in self.labels}
-        for answer in self.answers:
-            count[answer.label][self.labels.index(self.named(answer))] += 1
-        return list(count.values())
-
     def named(self, answer: Answer) -> str:
         """Return the likeliest label of an answer."""
         return self.labels[max(range(len(self.labels)), key=answer.p.__getitem__)]
+
+
+def confusion_of(results: Sequence[RunResult]) -> tuple[list[str], list[list[int]]]:
+    """Return labels, and true label x named label -> answers of all results."""
+    true = {answer.label for result in results for answer in result.answers}
+    named = dict.fromkeys(label for result in results for label in result.labels)
+    labels = [*named, *sorted(true - set(named))]
+    table = [[0] * len(labels) for _ in labels]
+    for result in results:
+        for answer in result.answers:
+            table[labels.index(answer.label)][labels.index(result.named(answer))] += 1
+    return labels, table
 
 
 def write_result(run: Path, result: RunResult) -> None:

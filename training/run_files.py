@@ -11,7 +11,7 @@ from torch import nn
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
 from instrd.training.plots import confusion, curves
-from instrd.training.results import RunResult
+from instrd.training.results import RunResult, confusion_of
 from instrd.training.struct_files import read_json, write_json
 
 RECIPE = "recipe.json"
@@ -78,4 +78,4 @@ def write_pictures(run: Path, result: RunResult) -> None:
     if result.history:
         (run / CURVES).write_bytes(curves([result], "png"))
     if result.answers:
-        (run / CONFUSION).write_bytes(confusion(result.labels, result.confusion, "png"))
+        (run / CONFUSION).write_bytes(confusion(*confusion_of([result]), "png"))

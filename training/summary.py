@@ -65,17 +65,6 @@ class Cell:
         )
         return right / len(self.trials)
 
-    def confusion(self) -> tuple[list[str], list[list[int]]]:
-        """Return labels, and true label x named label -> answers of all seeds."""
-        true = {answer.label for result in self.results for answer in result.answers}
-        named = dict.fromkeys(label for result in self.results for label in result.labels)
-        labels = [*named, *sorted(true - set(named))]
-        table = [[0] * len(labels) for _ in labels]
-        for result in self.results:
-            for answer in result.answers:
-                table[labels.index(answer.label)][labels.index(result.named(answer))] += 1
-        return labels, table
-
 
 Cells = dict[tuple[str, Column], Cell]
 
