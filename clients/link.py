@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from instrd.clients.books import DEAD_AFTER_S
 from instrd.clients.subscriber import Subscriber
 
 
@@ -12,20 +11,17 @@ class Link:
 
     endpoint: str
     heartbeat_age_s: float | None = None  # None before the first
+    alive: bool = False  # a heartbeat was received lately
     ended: bool = False
     lost: int = 0  # messages
     trouble: str = ""  # why it does not come about, if that is known
-
-    @property
-    def alive(self) -> bool:
-        age_s = self.heartbeat_age_s
-        return age_s is not None and age_s < DEAD_AFTER_S and not self.ended
 
 
 def link_of(subscriber: Subscriber) -> Link:
     return Link(
         endpoint=", ".join(subscriber.endpoints),
         heartbeat_age_s=subscriber.heartbeat_age_s,
+        alive=subscriber.alive,
         ended=subscriber.ended,
         lost=subscriber.lost.total(),
         trouble=subscriber.trouble,

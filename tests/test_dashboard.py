@@ -30,7 +30,7 @@ LABELS = (
     "bass", "cello", "clarinet", "drum", "flute", "guitar", "organ", "piano",
     "saxophone", "trumpet", "violin", "voice", "other",
 )  # fmt: skip
-ALIVE = Link(endpoint="tcp://127.0.0.1:5570", heartbeat_age_s=0.4)
+ALIVE = Link(endpoint="tcp://127.0.0.1:5570", heartbeat_age_s=0.4, alive=True)
 
 
 def golden(name: str) -> AnyMessage:
