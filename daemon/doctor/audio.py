@@ -63,11 +63,10 @@ def check_source(choice: SourceChoice) -> Finding:
             return Finding(check, "warning", found, "name what to listen to")
     try:
         scheme = scheme_of(choice.uri)
-        if scheme in {"mic", "stdin"}:
-            check_source_uri(choice.uri, loop=choice.loop)
         if scheme == "mic":
-            return _check_microphone(check, choice.uri)
+            return _check_microphone(check, choice)
         if scheme == "stdin":
+            check_source_uri(choice.uri, loop=choice.loop)
             return Finding(check, "ok", "is looked at when instrd starts")
         source = open_source(choice.uri, pace=choice.pace, loop=choice.loop)
     except SourceError as error:
@@ -76,14 +75,12 @@ def check_source(choice: SourceChoice) -> Finding:
     return Finding(check, "ok", f"{source.description}, {source.rate_hz} Hz")
 
 
-def _check_microphone(check: str, uri: str) -> Finding:
+def _check_microphone(check: str, choice: SourceChoice) -> Finding:
     try:
-        device = choose_device(wanted_of(parse(uri)))
+        device = choose_device(wanted_of(parse(choice.uri), loop=choice.loop))
     except DeviceError as error:
         advice = "instrd waits for it; instrd devices lists the inputs"
         return Finding(check, "warning", str(error), advice)
-    except SourceError as error:
-        return wrong(check, str(error), "instrd devices lists the inputs")
     return Finding(check, "ok", f"microphone {device.name!r}")
 
 
