@@ -11,6 +11,7 @@ import torch
 from labelled_audio import write
 from miniature import LABELS, changed, miniature, recipe, sound
 
+from instrd.models.bundle import WEIGHTS
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.epochs import CHECKPOINT, TENSORBOARD
 from instrd.training.errors import TrainingError
@@ -18,7 +19,7 @@ from instrd.training.fit_clips import fit_clips
 from instrd.training.labelled_folder import LabelledFolder
 from instrd.training.layouts import read_folder
 from instrd.training.results import METRICS, RunResult
-from instrd.training.run_files import RECIPE, SPLIT, WEIGHTS, read_recipe_of
+from instrd.training.run_files import RECIPE, SPLIT, read_recipe_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -14,7 +14,7 @@ from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
 from instrd.training.cli import main
 from instrd.training.export_clips import credits_of
-from instrd.training.layouts import MANIFEST
+from instrd.training.pool import MANIFEST
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

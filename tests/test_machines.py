@@ -10,11 +10,11 @@ import pytest
 import safetensors.torch
 import torch
 
+from instrd.models.bundle import WEIGHTS
 from instrd.training.epochs import TENSORBOARD
 from instrd.training.fit_clips import fit_clips
 from instrd.training.machines import Place, half_width
 from instrd.training.results import read_result
-from instrd.training.run_files import WEIGHTS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

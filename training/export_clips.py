@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import safetensors.torch
 
-from instrd.models.bundle import Bundle, Credit, Manifest, write_bundle
+from instrd.models.bundle import WEIGHTS, Bundle, Credit, Manifest, write_bundle
 from instrd.training.clip_calibration import ClipCalibration, calibrate_clips
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts, divide
@@ -16,8 +16,8 @@ from instrd.training.export import rounded
 from instrd.training.fit_clips import built
 from instrd.training.frame_cache import FrameCache, Watch, unwatched
 from instrd.training.labelled_folder import LabelledFolder
-from instrd.training.layouts import MANIFEST
-from instrd.training.run_files import WEIGHTS, read_recipe_of
+from instrd.training.pool import MANIFEST
+from instrd.training.run_files import read_recipe_of
 from instrd.training.window_onnx import with_weights
 from instrd.training.windows import LEAST_FRAMES, Windows
 

@@ -17,9 +17,8 @@ from instrd.training.labelled_folder import (
 )
 from instrd.training.layout_kaggle import TABLES, read_kaggle
 from instrd.training.layout_mirdata import data_set_in, read_mirdata
+from instrd.training.pool import MANIFEST
 from instrd.training.takes import take_group
-
-MANIFEST = "manifest.csv"
 
 
 def read_folder(root: Path, labels: Labels = "published") -> LabelledFolder:

@@ -8,6 +8,7 @@ from pathlib import Path
 import safetensors.torch
 from torch import nn
 
+from instrd.models.bundle import WEIGHTS
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
 from instrd.training.plots import confusion, curves
@@ -16,7 +17,6 @@ from instrd.training.struct_files import read_json, write_json
 
 RECIPE = "recipe.json"
 SPLIT = "split.json"
-WEIGHTS = "weights.safetensors"
 SECONDS = "seconds.txt"
 CURVES, CONFUSION = "curves.png", "confusion.png"
 
