@@ -124,7 +124,4 @@ class Capture:
             ring.lose(block.lost, block.reason)
         position = ring.captured + len(block.samples)
         epoch.clock.stamp(position, block.t_end_us, anew=block.anew)
-        if self._lossless:
-            ring.write_waiting(block.samples)
-        else:
-            ring.write(block.samples)
+        ring.write(block.samples, waits=self._lossless)

@@ -85,7 +85,7 @@ class Following:
         past, passage = self._past, self.passage
         if passage is None:
             return past
-        counts = passage.counts()
+        counts = passage.epoch.ring.counts()
         return Samples(
             captured=past.captured + counts.captured,
             analysed=past.analysed + passage.stream.analysed,

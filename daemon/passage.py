@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from instrd.clients.protocol import AnyMessage, EndReason
 from instrd.daemon.capture import Epoch
-from instrd.daemon.ring import Counts, Hop, Lost
+from instrd.daemon.ring import Hop, Lost
 from instrd.daemon.stream import Stream
 
 
@@ -28,10 +28,7 @@ class Passage:
     @property
     def waiting_hops(self) -> int:
         """Whole hops that are not taken yet."""
-        return self.counts().pending // self.stream.hop
-
-    def counts(self) -> Counts:
-        return self.epoch.ring.counts()
+        return self.epoch.ring.counts().pending // self.stream.hop
 
     def take(self) -> Iterator[Hop | AnyMessage]:
         """Yield the next hop, if there is one, after the gaps before it."""
@@ -55,7 +52,7 @@ class Passage:
         """End what sounds; no onset that follows is dated back before what has not come yet."""
         yield from self.stream.end("source_lost")
         # Less than a hop was left over; more has come since then, if there is more.
-        left_over = min(self.counts().pending, self.stream.hop)
+        left_over = min(self.epoch.ring.counts().pending, self.stream.hop)
         self.stream.begin_decisions(self.stream.position + left_over)
 
     def pause(self) -> Iterator[AnyMessage]:

@@ -77,13 +77,21 @@ class HopRing:
         """Why the source lost the samples before a position."""
         self._finished = self._closed = False
 
-    def write(self, samples: Floats) -> None:
-        """Append `samples` (n,); if the ring is full, the oldest hops are lost whole."""
-        self._write(samples, waits=False)
+    def write(self, samples: Floats, *, waits: bool = False) -> None:
+        """Append `samples` (n,); if the ring is full, the oldest hops are lost whole.
 
-    def write_waiting(self, samples: Floats) -> None:
-        """Append `samples` (n,); if the ring is full, wait for the reader, or for `close`."""
-        self._write(samples, waits=True)
+        Or it `waits` for the reader, or for `close`.
+        """
+        while len(samples):
+            with self._changed:
+                self._changed.wait_for(lambda: not waits or self._closed or not self._full)
+                if self._closed:
+                    return
+                copied = self._fill(samples)
+                ready = self._filling.count == 0
+            samples = samples[copied:]
+            if ready:
+                self._wake()
 
     def lose(self, count: int, reason: GapReason = "overflow") -> None:
         """Note that the source lost `count` samples here; a hop begun before ends here, short.
@@ -144,18 +152,6 @@ class HopRing:
         with self._changed:
             pending = self._filling.count + sum(slot.count for slot in self._waiting)
             return Counts(self._captured, self._taken, self._dropped, pending)
-
-    def _write(self, samples: Floats, *, waits: bool) -> None:
-        while len(samples):
-            with self._changed:
-                self._changed.wait_for(lambda: not waits or self._closed or not self._full)
-                if self._closed:
-                    return
-                copied = self._fill(samples)
-                ready = self._filling.count == 0
-            samples = samples[copied:]
-            if ready:
-                self._wake()
 
     @property
     def _full(self) -> bool:

@@ -1,6 +1,7 @@
 """The ring of hops between two threads."""
 
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -176,7 +177,7 @@ def test_two_threads_agree_on_every_sample(waiting: bool) -> None:
     def write_all() -> None:
         cuts = np.random.default_rng(3).integers(1, 40, 2000).cumsum()
         for samples in np.split(numbers(0, total), cuts[cuts < total]):
-            (ring.write_waiting if waiting else ring.write)(samples)
+            ring.write(samples, waits=waiting)
         ring.finish()
 
     writer = threading.Thread(target=write_all, name="writer")
@@ -205,7 +206,7 @@ def test_two_threads_agree_on_every_sample(waiting: bool) -> None:
 def test_closing_releases_a_waiting_writer() -> None:
     full = threading.Event()
     ring = HopRing(1, 2, full.set)
-    writer = threading.Thread(target=ring.write_waiting, args=(numbers(0, 9),), name="writer")
+    writer = threading.Thread(target=partial(ring.write, numbers(0, 9), waits=True), name="writer")
     writer.start()
     assert full.wait(DEADLINE_S)
     assert writer.is_alive()
