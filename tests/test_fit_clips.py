@@ -12,6 +12,7 @@ from labelled_audio import write
 from miniature import LABELS, changed, miniature, recipe, sound
 
 from instrd.models.bundle import WEIGHTS
+from instrd.training import epochs
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.epochs import CHECKPOINT, TENSORBOARD
 from instrd.training.errors import TrainingError
@@ -83,6 +84,19 @@ def test_a_small_net_learns_to_tell_clicks_from_tones(data: LabelledFolder, lear
 def test_every_kind_of_net_learns(kind: Any, data: LabelledFolder, tmp_path: Path) -> None:
     made = recipe(kind, epochs=2 if kind == "svm" else 8, rate=1e-2)
     assert fitted(made, data, tmp_path / "run").accuracy > 0.6
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("known", [False, True])
+def test_half_width_is_taken_on_a_cpu_that_knows_it_and_no_other(
+    data: LabelledFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    monkeypatch.setattr(epochs, "half_width", lambda _: known)
+    full, half = (
+        fitted(recipe(epochs=1, bfloat16=asked), data, tmp_path / str(asked))
+        for asked in (False, True)
+    )
+    assert (half.history != full.history) == known
 
 
 def test_a_run_folder_holds_all_that_tells_how_it_went(learned: Path) -> None:

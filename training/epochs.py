@@ -16,7 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
 from instrd.training.frame_cache import Watch
-from instrd.training.machines import Place
+from instrd.training.machines import Place, half_width
 from instrd.training.net_answers import logits_of
 from instrd.training.new_file import new_file
 from instrd.training.optimisation import Average, rate_share
@@ -104,7 +104,8 @@ def _train(loop: Loop, task: Task, number: int) -> tuple[float, float]:
     loop.net.train()
     totals = torch.zeros(3, device=place.device)
     batches = list(_batches(windows.epoch(number), recipe.fit.batch, place.processes))
-    half = place.device.type == "cuda" or recipe.fit.bfloat16
+    asked = recipe.fit.bfloat16 or place.device.type == "cuda"
+    half = asked and half_width(place.device)
     for step, batch in enumerate(batches):
         progress = (number + step / len(batches)) / recipe.fit.epochs
         for group in loop.optimiser.param_groups:
