@@ -168,12 +168,10 @@ def _prefixes(sources: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
     if not sources and not kinds:
         return (ROOT,)
     names = [f"{ROOT}{kind}/" for kind in kinds or SOURCE_KINDS]
+    if sources:
+        names = [f"{name}{source}/" for name in names for source in sources]
     # sys comes last: whoever hears a heartbeat is subscribed to all the rest
-    return (
-        *(f"{name}{source}/" for name in names for source in sources or ("",) if source),
-        *(name for name in names if not sources),
-        f"{ROOT}sys/",
-    )
+    return (*names, f"{ROOT}sys/")
 
 
 def _limit(socket: zmq.Socket[bytes]) -> None:
