@@ -11,6 +11,9 @@ from typing import IO
 def new_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a file beside its place under a name of our own; it gets there once it is whole."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    with unfinished.open("wb") as file:
-        yield file
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)  # a disk that is full gets its room back
