@@ -11,6 +11,7 @@ import zmq
 from instrd.clients.books import DEAD_AFTER_S, Books
 from instrd.clients.codec import ROOT, ProtocolError, decode, topic
 from instrd.clients.handshakes import watched
+from instrd.clients.keepalive import notice_the_gone
 from instrd.clients.keyfile import read_pair, read_public
 from instrd.clients.protocol import SOURCE_KINDS, AnyMessage
 
@@ -177,11 +178,10 @@ def _prefixes(sources: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
 def _limit(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
     socket.setsockopt(zmq.LINGER, 0)
+    notice_the_gone(socket)
 
 
 def _secure(

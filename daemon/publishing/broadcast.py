@@ -5,6 +5,7 @@ from typing import Final, Self
 
 import zmq
 
+from instrd.clients.keepalive import notice_the_gone
 from instrd.daemon.publishing.messages import Bound, Publish, Setup
 from instrd.daemon.zap import DOMAIN, Clients, Doorkeeper
 
@@ -14,7 +15,6 @@ MAX_SUBSCRIPTION_BYTES: Final = 1024
 SUBSCRIPTIONS_A_CALL: Final = 1000
 HANDSHAKE_MS: Final = 2000
 """A mute connection costs memory for so long and no longer."""
-HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 1000, 3000
 LINGER_MS: Final = 300
 """So long may the bye take."""
 
@@ -102,9 +102,8 @@ def _limit(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION_BYTES)
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
     socket.setsockopt(zmq.LINGER, LINGER_MS)
+    notice_the_gone(socket)
 
 
 def _guard(socket: zmq.Socket[bytes], secret: bytes) -> None:
