@@ -2,6 +2,7 @@
 
 import secrets
 import warnings
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -23,17 +24,33 @@ BundleName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}\Z"
 ShortText = Annotated[str, Meta(max_length=64)]
 
 
-class Request(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ping": (),
+    "get_state": ("source",),
+    "list_sources": (),
+    "list_models": (),
+    "set_model": ("model",),
+    "set_thresholds": ("thresholds_on", "thresholds_off"),
+    "set_mask": ("labels",),
+    "pause": ("source",),
+    "resume": ("source",),
+    "reload": (),
+    "shutdown": (),
+}
+"""The commands, and what each takes; any other key is refused."""
+
+
+class Request(Struct, frozen=True, kw_only=True):
     """One command; the fields after `cmd` are those that some command takes."""
 
     v: ShortText = VERSION
     id: ShortText = ""  # chosen by the asker, comes back in the reply
     cmd: ShortText
-    source: SourceId | None = None  # pause, resume, get_state; null: all sources
-    model: BundleName | None = None  # set_model
-    labels: tuple[Name, ...] | None = None  # set_mask: only these may be reported; null: all
-    thresholds_on: dict[Name, Probability] = field(default_factory=dict)  # set_thresholds
-    thresholds_off: dict[Name, Probability] = field(default_factory=dict)  # set_thresholds
+    source: SourceId | None = None  # null: all sources
+    model: BundleName | None = None
+    labels: tuple[Name, ...] | None = None  # only these may be reported; null: all
+    thresholds_on: dict[Name, Probability] = field(default_factory=dict)
+    thresholds_off: dict[Name, Probability] = field(default_factory=dict)
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -66,7 +83,8 @@ def request(endpoint: str, cmd: str, *, timeout_s: float = 2.0, **fields: Any) -
         socket.send(msgspec.json.encode(question))
         if not socket.poll(round(timeout_s * 1000)):
             raise ControlError(
-                f"no answer from {endpoint} within {timeout_s:g} s; is instrd running?"
+                f"no answer from {endpoint} within {timeout_s:g} s; is instrd running? If it is, "
+                "it may still carry this out"
             )
         answer = socket.recv()
     try:

@@ -1,12 +1,11 @@
 """`instrd ask`: one command to a running instrd, from a terminal or a script."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from instrd.clients.control import default_endpoint, request
+from instrd.clients.control import KEYS, default_endpoint, request
 from instrd.daemon.errors import ConfigError, InstrdError
 
 Thresholds = list[str] | None
@@ -15,13 +14,7 @@ WAIT_S = {"set_model": 60.0, "reload": 60.0}
 
 
 def ask(
-    command: Annotated[
-        str,
-        typer.Argument(
-            help="ping, get_state, list_sources, list_models, set_model, set_thresholds, set_mask, "
-            "pause, resume, reload or shutdown."
-        ),
-    ],
+    command: Annotated[str, typer.Argument(help=f"One of {', '.join(KEYS)}.")],
     *,
     model: Annotated[str | None, typer.Option(help="set_model: the name of a bundle.")] = None,
     source: Annotated[
@@ -44,11 +37,12 @@ def ask(
     fields: dict[str, Any] = {
         "model": model,
         "source": source,
-        "labels": [label.strip() for label in labels.split(",")] if labels else None,
-        "thresholds_on": _by_label("--on", on or ()),
-        "thresholds_off": _by_label("--off", off or ()),
+        "labels": None if labels is None else [label.strip() for label in labels.split(",")],
+        "thresholds_on": _by_label("--on", on),
+        "thresholds_off": _by_label("--off", off),
     }
-    given = {name: value for name, value in fields.items() if value}
+    # whatever was given is sent, empty or not of this command too: instrd says what is wrong
+    given = {name: value for name, value in fields.items() if value is not None}
     wait_s = WAIT_S.get(command, 2.0)
     reply = request(connect or default_endpoint(), command, timeout_s=wait_s, **given)
     if not reply.ok:
@@ -56,8 +50,10 @@ def ask(
     typer.echo(msgspec.json.format(msgspec.json.encode(reply.result), indent=1).decode())
 
 
-def _by_label(option: str, texts: Sequence[str]) -> dict[str, float]:
-    """Return what stands as LABEL=PROBABILITY; raises `ConfigError`."""
+def _by_label(option: str, texts: Thresholds) -> dict[str, float] | None:
+    """Return what stands as LABEL=PROBABILITY, if anything; raises `ConfigError`."""
+    if not texts:
+        return None
     found = {}
     for text in texts:
         label, _, probability = text.partition("=")

@@ -9,9 +9,9 @@ import msgspec
 import zmq
 
 from instrd.clients.control import MAX_REQUEST_BYTES, Reply, Request
-from instrd.clients.protocol import VERSION
 from instrd.daemon import ipc
 from instrd.daemon.errors import InstrdError, WireError
+from instrd.daemon.requests import RefusedError, read_request
 
 log = logging.getLogger(__name__)
 REQUESTS_A_CALL: Final = 16
@@ -19,8 +19,6 @@ QUEUE_MESSAGES: Final = 100
 LINGER_MS: Final = 500  # so long may the reply to `shutdown` take
 
 Commands: TypeAlias = Mapping[str, Callable[[Request], dict[str, Any]]]
-
-_decoder: Final = msgspec.json.Decoder(Request)
 
 
 class ControlSocket:
@@ -76,23 +74,16 @@ class ControlSocket:
 def reply_to(question: bytes, commands: Commands) -> Reply:
     """Return the reply to whatever came; only a request that can be read reaches a command."""
     try:
-        request = _decoder.decode(question)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Reply(id="", ok=False, error=f"not a request: {error}")
+        request = read_request(question, commands)
+    except RefusedError as error:
+        return Reply(id=error.id, ok=False, error=str(error))
     return carry_out(request, commands)
 
 
 def carry_out(request: Request, commands: Commands) -> Reply:
     """Return the reply to a request; nobody who asks may end the daemon."""
-    if request.v.partition(".")[0] != VERSION.partition(".")[0]:
-        return Reply(id=request.id, ok=False, error=f"got version {request.v}, allowed {VERSION}")
-    command = commands.get(request.cmd)
-    if command is None:
-        allowed = ", ".join(commands)
-        error_text = f"unknown command {request.cmd!r}; allowed: {allowed}"
-        return Reply(id=request.id, ok=False, error=error_text)
     try:
-        return Reply(id=request.id, ok=True, result=command(request))
+        return Reply(id=request.id, ok=True, result=commands[request.cmd](request))
     except InstrdError as error:
         return Reply(id=request.id, ok=False, error=str(error))
     except Exception:

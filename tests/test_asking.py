@@ -34,7 +34,7 @@ class Answering:
 @pytest.fixture
 def answering(tmp_path: Path) -> Iterator[Answering]:
     made, stop = Answering(f"ipc://{tmp_path}/run/control.ipc"), Event()
-    names = ("pause", "set_model", "set_mask", "set_thresholds")
+    names = ("pause", "set_model", "set_mask", "set_thresholds", "shutdown")
     commands: dict[str, Callable[[Request], dict[str, Any]]] = dict.fromkeys(names, made.take)
     with ControlSocket(made.endpoint) as socket:
 
@@ -69,13 +69,18 @@ def test_a_command_is_carried_and_its_answer_printed(answering: Answering, capsy
         (("set_model", "--model", "nothing"), "instrd: nothing: is not there"),
         (("dance",), "unknown command 'dance'; allowed: pause"),
         (("set_thresholds", "--on", "piano"), "--on: got 'piano', allowed: LABEL=PROBABILITY"),
-        (("set_model", "--model", "../x"), "not a request"),
+        (("set_model", "--model", "../x"), 'model: got "../x", allowed: the name of a bundle'),
+        (("pause", "--source", ""), 'source: got "", allowed: the id of a source'),
+        (("set_mask", "--labels", ""), 'labels: got [""], allowed: a list of labels'),
+        (("set_mask", "--on", "piano=0.5"), "set_mask: got key thresholds_on, allowed: labels"),
+        (("shutdown", "--source", "mic"), "shutdown: got key source, allowed: none"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
     answering: Answering, capsys: Capture, arguments: tuple[str, ...], told: str
 ) -> None:
     assert call("ask", *arguments, "--connect", answering.endpoint) == 2
+    assert all(request.model == "nothing" for request in answering.asked)
     shown = capsys.readouterr()
     assert told in shown.err
     assert shown.out == ""
@@ -98,4 +103,5 @@ def test_what_may_take_long_is_waited_for(
 
 def test_without_an_instrd_it_says_so(tmp_path: Path, capsys: Capture) -> None:
     assert call("ask", "ping", "--connect", f"ipc://{tmp_path}/none") == 2
-    assert "is instrd running?" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "is instrd running? If it is, it may still carry this out" in told

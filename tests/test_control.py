@@ -33,7 +33,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Rand
         yield take
 
 
-COMMANDS = {"ping": lambda _: {"pong": True}, "set_model": set_model}
+def never(asked: Request) -> dict[str, Any]:
+    raise AssertionError(f"{asked} is refused before it gets here")
+
+
+COMMANDS = {
+    "ping": lambda _: {"pong": True},
+    "set_model": set_model,
+    **dict.fromkeys(("pause", "set_mask", "set_thresholds"), never),
+}
 
 
 @pytest.fixture
@@ -98,33 +106,52 @@ def test_an_unknown_command_is_told_which_are_allowed(
     control: ControlSocket, asker: zmq.Socket[bytes]
 ) -> None:
     reply = ask(control, asker, b'{"id":"7","cmd":"explode"}')
-    assert reply.error == "unknown command 'explode'; allowed: ping, set_model"
+    assert reply.error == f"unknown command 'explode'; allowed: {', '.join(COMMANDS)}"
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        b"",
-        b"\xff",
-        b"GET / HTTP/1.1",
-        b"[" * 60_000,
-        b'{"cmd":"ping","extra":1}',
-        b'{"cmd":"set_model","model":"../../etc/passwd"}',
-        b'{"cmd":"set_model","model":".."}',
-        b'{"cmd":"set_thresholds","thresholds_on":{"piano":1.5}}',
-        b'{"cmd":"set_thresholds","thresholds_on":{"piano":NaN}}',
-        b'{"cmd":"ping","id":7}',
-        b'{"id":"7"}',
-    ],
-)
-def test_what_is_no_request_gets_an_error_reply(
+@pytest.mark.parametrize("question", [b"", b"\xff", b"GET / HTTP/1.1", b"[" * 60_000, b"[]"])
+def test_what_is_no_object_gets_an_error_reply(
     question: bytes, control: ControlSocket, asker: zmq.Socket[bytes]
 ) -> None:
     reply = ask(control, asker, question)
-    assert not reply.ok
-    assert reply.error is not None
-    assert reply.error.startswith("not a request: ")
+    assert reply == Reply(id="", ok=False, error="not a request: allowed is one JSON object")
     assert ask(control, asker, b'{"cmd":"ping"}').ok
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (b'"cmd":"ping","extra":1', "ping: got key extra, allowed: none"),
+        (b'"cmd":"ping","model":"base"', "ping: got key model, allowed: none"),
+        (b'"cmd":"set_model","source":"mic"', "set_model: got key source, allowed: model"),
+        (b'"cmd":"set_model","model":"../../x"', 'model: got "../../x", allowed: the name of a'),
+        (b'"cmd":"set_model","model":".."', 'model: got "..", allowed: the name of a bundle'),
+        (b'"cmd":"pause","source":""', 'source: got "", allowed: the id of a source'),
+        (b'"cmd":"set_mask","labels":["a/b"]', 'labels: got ["a/b"], allowed: a list of labels'),
+        (
+            b'"cmd":"set_thresholds","thresholds_on":{"piano":1.5}',
+            'thresholds_on: got {"piano":1.5}, allowed: an object of label and probability',
+        ),
+        (b'"cmd":"set_mask","labels":"' + b"x" * 500 + b'"', "xxx..., allowed: a list of labels"),
+        (b'"cmd":7', "cmd: got 7, allowed: text"),
+        (b'"v":"2.0","cmd":"ping","later":1', "got version 2.0, allowed 1.0"),
+        (b'"cmd":""', "unknown command ''; allowed: ping"),
+        (b'"v":"1.0"', "unknown command ''; allowed: ping"),
+    ],
+)
+def test_what_is_wrong_in_a_request_is_one_sentence_under_its_id(
+    keys: bytes, told: str, control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    reply = ask(control, asker, b'{%s,"id":"7"}' % keys)
+    assert (reply.id, reply.ok) == ("7", False)
+    assert told in str(reply.error)
+
+
+def test_an_id_that_is_none_is_told_under_an_empty_one(
+    control: ControlSocket, asker: zmq.Socket[bytes]
+) -> None:
+    reply = ask(control, asker, b'{"cmd":"ping","id":7}')
+    assert reply == Reply(id="", ok=False, error="id: got 7, allowed: text of up to 64 characters")
 
 
 @settings(

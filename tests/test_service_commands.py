@@ -9,7 +9,7 @@ from service_rig import RATE_HZ, Played, Rig, ask_during
 from sounds import tone, two_tones
 from tone_bundle import tone_bundle
 
-from instrd.clients.control import Request
+from instrd.clients.control import KEYS, Request
 from instrd.clients.protocol import AnyMessage, Event, Frame, Gap, State
 from instrd.daemon import hearing
 from instrd.daemon.commands import commands_of
@@ -20,6 +20,13 @@ from instrd.daemon.service import Chosen
 from instrd.daemon.signals import ReloadWish
 from instrd.daemon.sources import Unbroken
 from instrd.models.errors import BundleError
+
+
+def test_every_command_has_its_keys_in_the_contract_and_on_the_page(rig: Rig) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    with rig:
+        assert list(rig.commands) == list(KEYS)
+    assert f"| `cmd` | {', '.join(KEYS)} |" in page
 
 
 def test_a_mask_set_while_running_ends_what_it_hides(rig: Rig) -> None:
