@@ -1,40 +1,48 @@
 """Messages come in: decoded, without copies, with losses counted and a dead publisher noticed."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 
+import msgspec
 import zmq
 
 from instrd.clients.books import DEAD_AFTER_S, Books
-from instrd.clients.codec import ROOT, ProtocolError, decode, topic
+from instrd.clients.codec import ROOT, ProtocolError, decode
 from instrd.clients.handshakes import watched
 from instrd.clients.keepalive import notice_the_gone
 from instrd.clients.keyfile import read_pair, read_public
-from instrd.clients.protocol import SOURCE_KINDS, AnyMessage
+from instrd.clients.protocol import SOURCE_KINDS, AnyMessage, SourceId
 
 DEFAULT_ENDPOINT: Final = "tcp://127.0.0.1:5570"
 QUEUE_MESSAGES: Final = 10_000
 MAX_MESSAGE_BYTES: Final = 1 << 20
 WAKE_S: Final = 0.25  # how often an idle iteration looks at the heartbeat's age
+LONGEST_S: Final = 1e6  # to wait longer is to wait for ever
 
 
 class Subscriber:
-    """Follows one publisher or several; belongs to one thread at a time.
+    """Follows one publisher or several, until it is closed; belongs to one thread at a time.
 
     Parameters
     ----------
-    sources, kinds
-        Follow only these sources, and only these kinds of their messages (frame, event, state,
-        level, gap, status); empty means all. Heartbeats, hello, model and bye always come.
+    endpoints, sources, kinds
+        One, or several. Only these sources are followed, and only these kinds of their messages
+        (frame, event, state, level, gap, status); empty means all. Heartbeats, hello, model and
+        bye always come.
     server_key, key
         For endpoints that need keys, both: the file of the daemon's public key, and the file of
         a secret key of ours whose public key the daemon knows.
 
     Raises
     ------
+    ValueError
+        There is no endpoint, no such source or kind can be, or one of the two keys is missing.
+    KeyFileError
+        A key cannot be read.
     ConnectionError
         An endpoint is none, or, once messages are received, does not accept us for good.
     """
@@ -43,14 +51,16 @@ class Subscriber:
         self,
         endpoints: str | Sequence[str] = DEFAULT_ENDPOINT,
         *,
-        sources: Sequence[str] = (),
-        kinds: Sequence[str] = (),
+        sources: str | Sequence[str] = (),
+        kinds: str | Sequence[str] = (),
         server_key: str | Path | None = None,
         key: str | Path | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.endpoints = (endpoints,) if isinstance(endpoints, str) else tuple(endpoints)
-        prefixes = _prefixes(sources, kinds)
+        self.endpoints = _several(endpoints)
+        if not self.endpoints:
+            raise ValueError("got no endpoint, allowed: one or several")
+        prefixes = _prefixes(_several(sources), _several(kinds))
         self._books = Books(prefixes, clock_s)
         self.lost = self._books.lost  # messages by topic
         self.invalid = 0  # messages that could not be read
@@ -75,41 +85,31 @@ class Subscriber:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._open.close()
 
     def __iter__(self) -> Iterator[AnyMessage]:
-        """Yield messages until every publisher heard has said bye."""
+        """Yield messages until every publisher heard has said bye, as before a planned restart."""
         while not self.ended:
             message = self.receive(WAKE_S)
             if message is not None:
                 yield message
 
-    def receive(self, timeout_s: float) -> AnyMessage | None:
+    def receive(self, timeout_s: float | None) -> AnyMessage | None:
         """Return the next new message, or None if there is none when the time is over.
 
-        What cannot be read or was seen before does not count, and prolongs nothing.
+        Without a time it waits for as long as it takes. What cannot be read or was seen before
+        does not count, and prolongs nothing.
         """
-        due_s, left_s = time.monotonic() + timeout_s, timeout_s
+        left_s = math.inf if timeout_s is None else timeout_s
+        due_s = time.monotonic() + left_s
         while ready := self._ready(left_s):
             message, left_s = self._look(ready), due_s - time.monotonic()
             if message is not None or left_s <= 0:
                 return message
         return None
-
-    def drain(self) -> list[AnyMessage]:
-        """Return what waits, of each topic only the newest, oldest first.
-
-        It takes as many as the queue can hold, so that it ends beside any publisher.
-        """
-        newest: dict[str, AnyMessage] = {}
-        for _ in range(QUEUE_MESSAGES):
-            if not (ready := self._ready(0)):
-                break
-            message = self._look(ready)
-            if message is not None:
-                newest.pop(topic(message), None)
-                newest[topic(message)] = message
-        return list(newest.values())
 
     @property
     def heartbeat_age_s(self) -> float | None:
@@ -145,7 +145,10 @@ class Subscriber:
         return self._books.surplus
 
     def _ready(self, timeout_s: float) -> dict[Any, int]:
-        return dict(self._poller.poll(max(0, round(timeout_s * 1000))))
+        if self._socket.closed:
+            raise ValueError("the subscriber was closed")
+        wait_ms = None if timeout_s > LONGEST_S else max(0, round(timeout_s * 1000))
+        return dict(self._poller.poll(wait_ms))
 
     def _look(self, ready: dict[Any, int]) -> AnyMessage | None:
         """Take one message, or what happened to the connections; None if that is nothing new."""
@@ -161,11 +164,20 @@ class Subscriber:
         return message if self._books.enter(message) else None
 
 
-def _prefixes(sources: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _prefixes(sources: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
     unknown = sorted(set(kinds) - set(SOURCE_KINDS))
     if unknown:
         allowed = ", ".join(SOURCE_KINDS)
         raise ValueError(f"unknown kind {', '.join(unknown)}; allowed: {allowed}")
+    try:
+        msgspec.convert(sources, tuple[SourceId, ...])
+    except msgspec.ValidationError as error:
+        got = ", ".join(map(repr, sources))
+        raise ValueError(f"got sources {got}; allowed: each 1 to 32 of a-z 0-9 _ -") from error
     if not sources and not kinds:
         return (ROOT,)
     names = [f"{ROOT}{kind}/" for kind in kinds or SOURCE_KINDS]
@@ -190,7 +202,7 @@ def _secure(
     if server_key is None and key is None:
         return False
     if server_key is None or key is None:
-        raise ConnectionError("got one of server key and key, allowed: both or none")
+        raise ValueError("got one of server key and key, allowed: both or none")
     ours = read_pair(Path(key))
     socket.setsockopt(zmq.CURVE_SERVERKEY, read_public(Path(server_key)))
     socket.setsockopt(zmq.CURVE_PUBLICKEY, ours.public)

@@ -12,6 +12,7 @@ from instrd.clients.dashboard import watch as watch_subscriber
 from instrd.clients.keyfile import make_pair
 from instrd.clients.subscriber import DEFAULT_ENDPOINT, Subscriber
 from instrd.clients.tail import lines
+from instrd.daemon.errors import ConfigError
 from instrd.daemon.signals import StopWish, obey_signals
 
 Endpoint = Annotated[str, typer.Option("--connect", help="Where instrd publishes.")]
@@ -34,7 +35,7 @@ def tail(
     print(f"following {connect}", file=sys.stderr)
     wish = StopWish()
     with (
-        Subscriber(connect, server_key=server_key, key=key) as subscriber,
+        _following(connect, server_key, key) as subscriber,
         obey_signals(wish),
     ):
         for text in lines(subscriber, as_json=json, stop=lambda: bool(wish)):
@@ -47,10 +48,17 @@ def watch(
     """Draw what a running instrd hears; plain lines where there is no terminal."""
     wish = StopWish()
     with (
-        Subscriber(connect, server_key=server_key, key=key) as subscriber,
+        _following(connect, server_key, key) as subscriber,
         obey_signals(wish),
     ):
         watch_subscriber(subscriber, Console(), lambda: bool(wish))
+
+
+def _following(connect: str, server_key: Path | None, key: Path | None) -> Subscriber:
+    try:
+        return Subscriber(connect, server_key=server_key, key=key)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def keygen(

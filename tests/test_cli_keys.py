@@ -190,6 +190,11 @@ def test_the_dashboard_of_a_daemon_without_plain_endpoint_is_left_out(
     assert "bye: all sources ended" in out
 
 
+def test_one_key_of_two_is_one_sentence(keys: Keys, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("tail", "--key", keys.secret("friend")) == 2
+    assert "instrd: got one of server key and key, allowed: both or none" in capsys.readouterr().err
+
+
 def test_a_subscriber_here_needs_no_keys(daemon: Popen[str], tmp_path: Path) -> None:
     with Subscriber(f"ipc://{tmp_path}/out") as subscriber:
         until(lambda: subscriber.receive(1) is not None)

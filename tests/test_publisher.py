@@ -209,11 +209,24 @@ def test_the_client_with_keys_in_the_docs_follows_a_secured_publisher(tmp_path: 
         assert first_line_of(client, publisher) == "piano\n"
 
 
+def test_the_loops_over_a_subscriber_in_the_docs_follow_a_running_publisher(
+    publisher: Publisher,
+) -> None:
+    first, second = (one for one in examples_in_the_docs() if "with Subscriber(" in one)
+    imports = first.partition("with ")[0]
+    for client in (first, imports + second):
+        here = client.replace("tcp://127.0.0.1:5570", publisher.endpoints[0])
+        assert first_line_of(here, publisher) == "stage-left piano on\n"
+
+
 def client_in_the_docs(endpoint: str) -> str:
     """Return the first example that connects a bare socket to the endpoint."""
+    return next(one for one in examples_in_the_docs() if f'connect("{endpoint}")' in one)
+
+
+def examples_in_the_docs() -> list[str]:
     page = (HERE.parent / "docs" / "protocol.md").read_text(encoding="utf-8")
-    examples = [part.split("```")[0] for part in page.split("```python\n")[1:]]
-    return next(example for example in examples if f'connect("{endpoint}")' in example)
+    return [part.split("```")[0] for part in page.split("```python\n")[1:]]
 
 
 def first_line_of(client: str, publisher: Publisher) -> str:

@@ -1,6 +1,8 @@
 """The subscriber: losses counted, copies dropped, death noticed; and its lines of text."""
 
 import json
+import math
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -191,34 +193,34 @@ def test_a_flood_of_what_is_passed_over_does_not_prolong_the_wait(
     assert subscriber.invalid == 20
 
 
-def test_draining_counts_what_it_passes_over_so_that_it_ends(
-    daemon: FakeDaemon, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("instrd.clients.subscriber.QUEUE_MESSAGES", 5)
-    for _ in range(20):
-        daemon.send_raw(b"instrd/1/later/mic1/", b'{"type":"later"}')
-    daemon.send(level(1))
-    drained: list[AnyMessage] = []
-    deadline = time.monotonic() + 5
-    while not drained and time.monotonic() < deadline:
-        before = subscriber.invalid
-        drained = subscriber.drain()
-        assert subscriber.invalid <= before + 5
-    assert (drained, subscriber.invalid) == ([level(1)], 20)
-
-
-def test_draining_leaves_the_newest_of_each_topic(
+def test_without_a_time_it_waits_until_something_comes(
     daemon: FakeDaemon, subscriber: Subscriber
 ) -> None:
-    daemon.send(level(1), level(1, "mic2"), level(2), level(3), level(1, "mic3"))
-    drained: list[AnyMessage] = []
-    deadline = time.monotonic() + 5
-    while level(1, "mic3") not in drained and time.monotonic() < deadline:
-        newest = subscriber.drain()
-        assert len({topic(message) for message in newest}) == len(newest)
-        drained += newest
-    assert drained[-1] == level(1, "mic3")
-    assert level(3) in drained
+    for timeout_s in (None, math.inf, 1e300):
+        later = threading.Timer(0.05, daemon.send, [level(int(time.monotonic_ns()))])
+        later.start()
+        assert subscriber.receive(timeout_s) is not None
+        later.join()
+
+
+def test_a_subscriber_that_was_closed_says_so(daemon: FakeDaemon, subscriber: Subscriber) -> None:
+    subscriber.close()
+    subscriber.close()
+    with pytest.raises(ValueError, match="was closed"):
+        subscriber.receive(0)
+    with pytest.raises(ValueError, match="was closed"):
+        next(iter(subscriber))
+
+
+@pytest.mark.parametrize("source", ["", "Mic 1", "mic1/", "m" * 33])
+def test_a_source_that_cannot_be_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match=r"got sources 'mic1', .*; allowed: each 1 to 32 of a-z"):
+        Subscriber(sources=["mic1", source])
+
+
+def test_no_endpoint_is_refused() -> None:
+    with pytest.raises(ValueError, match="got no endpoint"):
+        Subscriber([])
 
 
 def test_subscriptions_follow_sources_and_kinds_and_heartbeats_always_come(
@@ -228,6 +230,14 @@ def test_subscriptions_follow_sources_and_kinds_and_heartbeats_always_come(
         assert daemon.wait_for_subscriptions(3) == [
             b"\x01instrd/1/event/mic1/",
             b"\x01instrd/1/event/mic2/",
+            b"\x01instrd/1/sys/",
+        ]
+
+
+def test_one_source_and_one_kind_need_no_list(daemon: FakeDaemon) -> None:
+    with Subscriber(daemon.endpoint, sources="mic1", kinds="event"):
+        assert daemon.wait_for_subscriptions(2) == [
+            b"\x01instrd/1/event/mic1/",
             b"\x01instrd/1/sys/",
         ]
 
