@@ -1,5 +1,6 @@
 """What is new and what was lost, told by `seq`; no publisher makes the books grow for ever."""
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ class _Run:
 
     heard_s: float = 0.0
     beaten: bool = False  # a heartbeat was heard
+    began_s: float = -math.inf  # on our clock, as its heartbeats tell
     seen: dict[str, int] = field(default_factory=dict)  # topic -> last seq
 
 
@@ -33,7 +35,8 @@ class Books:
     def __init__(self, prefixes: tuple[str, ...], clock_s: Callable[[], float]) -> None:
         self.lost: Counter[str] = Counter()  # messages by topic
         self.surplus = 0  # messages passed over because there was no room for their run or topic
-        self.heartbeat_s: float | None = None  # when the last one was heard
+        self.heartbeat_s: float | None = None  # when the last one that was read was sent
+        self.nothing_waited_s = clock_s()  # when it was last seen that nothing waits to be read
         self._prefixes = prefixes
         self._clock_s = clock_s
         self._runs: dict[str, _Run] = {}
@@ -81,7 +84,7 @@ class Books:
 
     def _enter_heartbeat(self, message: Heartbeat, run: _Run) -> None:
         """Notice lost events that no later event of their topic gives away."""
-        self.heartbeat_s = run.heard_s
+        self.heartbeat_s = max(self.heartbeat_s or -math.inf, self._sent_s(message, run))
         for name, seq in message.last_seq.items():
             if name.startswith(self._prefixes) and self._has_room(run, name):
                 # at the first heartbeat of a run, earlier events were before our time
@@ -89,6 +92,18 @@ class Books:
                 self._count(name, seq - last)
                 self._note(run, name, max(seq, last))
         run.beaten = True
+
+    def _sent_s(self, message: Heartbeat, run: _Run) -> float:
+        """Tell when a heartbeat was sent, which may have waited for us long.
+
+        It came after nothing waited, and before now; within that, heartbeats are as far apart as
+        their uptimes. So clocks that drift and machines that sleep mislead us for a moment only,
+        and then we take the daemon for dead rather than alive.
+        """
+        earliest_s = self.nothing_waited_s - message.uptime_s
+        latest_s = run.heard_s - message.uptime_s
+        run.began_s = min(max(run.began_s, earliest_s), latest_s)
+        return run.began_s + message.uptime_s
 
     def _has_room(self, run: _Run, name: str) -> bool:
         return name in run.seen or self._topics < MOST_TOPICS

@@ -113,19 +113,22 @@ class Subscriber:
 
     @property
     def heartbeat_age_s(self) -> float | None:
-        """How long ago a heartbeat was received; None before the first."""
+        """How long ago the newest heartbeat that was read was sent; None before the first."""
         last_s = self._books.heartbeat_s
         return None if last_s is None else self._clock_s() - last_s
 
     @property
     def silent_s(self) -> float:
-        """How long no heartbeat has been received, since the last one or since the beginning."""
+        """How long no heartbeat has been sent to us, since the last one or since the beginning."""
         age_s = self.heartbeat_age_s
         return self._clock_s() - self._opened_s if age_s is None else age_s
 
     @property
     def alive(self) -> bool:
-        """Whether a heartbeat was received within the last 3 s; bye ends life at once."""
+        """Whether one was sent within the last 3 s, of those that were read; bye ends life at once.
+
+        Who reads seldom should read all that waits before he asks.
+        """
         age_s = self.heartbeat_age_s
         return age_s is not None and age_s < DEAD_AFTER_S and not self.ended
 
@@ -147,6 +150,9 @@ class Subscriber:
     def _ready(self, timeout_s: float) -> dict[Any, int]:
         if self._socket.closed:
             raise ValueError("the subscriber was closed")
+        if ready := dict(self._poller.poll(0)):
+            return ready
+        self._books.nothing_waited_s = self._clock_s()
         wait_ms = None if timeout_s > LONGEST_S else max(0, round(timeout_s * 1000))
         return dict(self._poller.poll(wait_ms))
 

@@ -35,17 +35,18 @@ def lines(
             line = encode(message).decode() if as_json else line_of(message)
             if line is not None:
                 yield line
-        fault = "" if as_json else _fault_of(subscriber)
+        fault = "" if as_json else _fault_of(subscriber, idle=message is None)
         if fault and fault not in told:
             yield fault
         told = {fault} if subscriber.alive else told | {fault}
 
 
-def _fault_of(subscriber: Subscriber) -> str:
+def _fault_of(subscriber: Subscriber, *, idle: bool) -> str:
     """Say why nothing comes, or nothing while all is well or not known yet."""
     if subscriber.trouble:
         return subscriber.trouble
-    if subscriber.ended or subscriber.silent_s < DEAD_AFTER_S:
+    # before all that waited is read, the newest heartbeat is not known
+    if subscriber.ended or not idle or subscriber.silent_s < DEAD_AFTER_S:
         return ""
     if subscriber.heartbeat_age_s is not None:
         return f"no heartbeat for {DEAD_AFTER_S:.0f} s: instrd is dead, stuck or out of reach"

@@ -1,5 +1,6 @@
 """The books of a subscriber stay small beside any publisher, and say what found no room."""
 
+import msgspec
 import pytest
 
 from instrd.clients.books import DEAD_AFTER_S, MOST_RUNS, MOST_TOPICS, OTHER_TOPICS, Books
@@ -84,3 +85,27 @@ def test_losses_of_ever_more_topics_are_all_counted_under_as_many_names(books: B
     assert books.lost.total() == 45_000
     assert len(books.lost) == MOST_TOPICS + 1
     assert books.lost[OTHER_TOPICS] == 45_000 - MOST_TOPICS
+
+
+def test_heartbeats_that_waited_are_as_old_as_their_uptimes_say(books: Books, clock: Clock) -> None:
+    for seq in range(1, 6):
+        beaten = msgspec.structs.replace(beat(seq, "1", 0, range(0)), uptime_s=float(seq))
+        assert books.enter(beaten)
+        clock.now_s += 1.0
+    clock.now_s = 160.0
+    for seq in range(6, 51):
+        beaten = msgspec.structs.replace(beat(seq, "1", 0, range(0)), uptime_s=float(seq))
+        assert books.enter(beaten)
+    assert books.heartbeat_s == 149.0
+
+
+def test_a_clock_that_drifts_away_from_the_daemons_does_not_make_it_look_dead(
+    books: Books, clock: Clock
+) -> None:
+    for seq in range(1, 100):
+        books.nothing_waited_s = clock.now_s + 0.8
+        clock.now_s += 1.1
+        beaten = msgspec.structs.replace(beat(seq, "1", 0, range(0)), uptime_s=float(seq))
+        assert books.enter(beaten)
+        assert books.heartbeat_s is not None
+        assert clock.now_s - books.heartbeat_s < 0.5

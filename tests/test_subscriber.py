@@ -79,9 +79,9 @@ def level(seq: int, source: str = "mic1", run: str = "run1") -> Level:
     return Level(run=run, seq=seq, source=source, rms_dbfs=-20.0, peak_dbfs=-9.0, clipped=0)
 
 
-def beat(seq: int, **last_seq: int) -> Heartbeat:
+def beat(seq: int, uptime_s: float = 1.0, **last_seq: int) -> Heartbeat:
     topics = {f"instrd/1/event/mic1/{label}/": last for label, last in last_seq.items()}
-    return Heartbeat(run="run1", seq=seq, uptime_s=1.0, sources={}, last_seq=topics)
+    return Heartbeat(run="run1", seq=seq, uptime_s=uptime_s, sources={}, last_seq=topics)
 
 
 def event(seq: int) -> AnyMessage:
@@ -165,6 +165,31 @@ def test_a_publisher_without_heartbeat_for_3_s_is_dead(
         life.append(subscriber.alive)
     assert life == [False, True, False]
     assert subscriber.heartbeat_age_s == pytest.approx(3.1)
+
+
+def test_a_heartbeat_that_waited_to_be_read_does_not_bring_the_dead_to_life(
+    daemon: FakeDaemon, subscriber: Subscriber, clock: Clock
+) -> None:
+    daemon.send(beat(1, uptime_s=1.0))
+    take(subscriber, 1)
+    clock.now_s += 8
+    daemon.send(beat(2, uptime_s=2.0))
+    assert subscriber._poller.poll(5000)  # it waits before anybody looks
+    take(subscriber, 1)
+    assert subscriber.heartbeat_age_s == pytest.approx(7.0)
+    assert not subscriber.alive
+
+
+def test_a_heartbeat_that_had_to_be_waited_for_is_new_whatever_its_uptime_says(
+    daemon: FakeDaemon, subscriber: Subscriber, clock: Clock
+) -> None:
+    daemon.send(beat(1, uptime_s=1.0))
+    take(subscriber, 1)
+    clock.now_s += 8  # in which the daemon's machine slept
+    assert subscriber.receive(0) is None
+    daemon.send(beat(2, uptime_s=2.0))
+    take(subscriber, 1)
+    assert subscriber.alive
 
 
 def test_what_cannot_be_read_is_counted_and_passed_over(
