@@ -64,6 +64,7 @@ class Subscriber:
         self._books = Books(prefixes, clock_s)
         self.lost = self._books.lost  # messages by topic
         self.invalid = 0  # messages that could not be read
+        self.payload = b""  # the JSON of the newest message, with keys that we do not know yet
         self._clock_s = clock_s
         self._opened_s = clock_s()
         with ExitStack() as opening:
@@ -164,6 +165,7 @@ class Subscriber:
         parts = self._socket.recv_multipart(zmq.NOBLOCK)
         try:
             message = decode(parts[1])
+            self.payload = parts[1]
         except (IndexError, ProtocolError):
             self.invalid += 1
             return None

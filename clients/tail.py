@@ -1,10 +1,11 @@
 """Messages as lines of text: for people, or one JSON object each."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Final
 
 from instrd.clients.books import DEAD_AFTER_S
-from instrd.clients.codec import encode
 from instrd.clients.printable import printable
 from instrd.clients.protocol import (
     Active,
@@ -20,56 +21,98 @@ from instrd.clients.protocol import (
 )
 from instrd.clients.subscriber import WAKE_S, Subscriber
 
+DEAD: Final = f"no heartbeat for {DEAD_AFTER_S:.0f} s: instrd is dead, stuck or out of reach"
+SURPLUS: Final = "more runs or topics than can be followed: some messages are passed over"
+UNREADABLE: Final = "some messages cannot be read: is instrd newer than this program?"
 
-def lines(
-    subscriber: Subscriber, *, as_json: bool = False, stop: Callable[[], bool] = lambda: False
+
+class Telling:
+    """Puts into words what is worth a line: what begins, ends, fails or changes."""
+
+    def __init__(self) -> None:
+        self._model: dict[str, str] = {}
+        """What was said last of the model, of the run that spoke of it last."""
+
+    def line(self, message: AnyMessage) -> str | None:
+        text = _text(message)
+        if isinstance(message, Model):
+            # it comes also where only the mask or a threshold has changed
+            if self._model.get(message.run) == text:
+                return None
+            self._model = {message.run: str(text)}
+        if text is None:
+            return None
+        where = "instrd" if isinstance(message, Hello | Model | Heartbeat | Bye) else message.source
+        return _line(_when_us(message), where, text)
+
+
+def lines(subscriber: Subscriber, *, stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
+    """Yield lines for people until the publisher says bye or `stop` says so."""
+    telling = Telling()
+    for message, faults in _followed(subscriber, stop):
+        yield from faults
+        if message is not None and (line := telling.line(message)):
+            yield line
+
+
+def json_lines(
+    subscriber: Subscriber,
+    warn: Callable[[str], None],
+    *,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[str]:
-    """Yield a line per message worth one until the publisher says bye or `stop` says so.
+    """Yield every message as it came, one a line; what goes wrong is a line for `warn`."""
+    for message, faults in _followed(subscriber, stop):
+        for fault in faults:
+            warn(fault)
+        if message is not None:
+            yield subscriber.payload.decode(errors="replace").replace("\n", " ")
 
-    As JSON that is every message; else what begins, ends, fails or falls silent.
-    """
+
+def _followed(
+    subscriber: Subscriber, stop: Callable[[], bool]
+) -> Iterator[tuple[AnyMessage | None, list[str]]]:
+    """Yield what comes, with lines about what has begun to go wrong, or is well again."""
     told: set[str] = set()  # faults since all was well
+    silent_s = 0.0
     while not (subscriber.ended or stop()):
         message = subscriber.receive(WAKE_S)
-        if message is not None:
-            line = encode(message).decode() if as_json else line_of(message)
-            if line is not None:
-                yield line
-        fault = "" if as_json else _fault_of(subscriber, idle=message is None)
-        if fault and fault not in told:
-            yield fault
-        told = {fault} if subscriber.alive else told | {fault}
+        alive = subscriber.alive
+        faults = [f"heartbeat again after {silent_s:.0f} s"] if alive and DEAD in told else []
+        now = _faults_of(subscriber, idle=message is None)
+        faults += [fault for fault in now if fault not in told]
+        told = {*now} if alive else told | {*now}
+        silent_s = subscriber.silent_s
+        yield message, [_line(time.time_ns() // 1000, "instrd", fault) for fault in faults]
 
 
-def _fault_of(subscriber: Subscriber, *, idle: bool) -> str:
-    """Say why nothing comes, or nothing while all is well or not known yet."""
+def _faults_of(subscriber: Subscriber, *, idle: bool) -> list[str]:
+    """Say why nothing comes and what is left out; nothing while all is well or not known yet."""
+    faults = [SURPLUS] if subscriber.surplus else []
+    if subscriber.invalid:
+        faults.append(UNREADABLE)
     if subscriber.trouble:
-        return subscriber.trouble
+        faults.append(subscriber.trouble)
     # before all that waited is read, the newest heartbeat is not known
-    if subscriber.ended or not idle or subscriber.silent_s < DEAD_AFTER_S:
-        return ""
-    if subscriber.heartbeat_age_s is not None:
-        return f"no heartbeat for {DEAD_AFTER_S:.0f} s: instrd is dead, stuck or out of reach"
-    where = ", ".join(subscriber.endpoints)
-    return f"nothing heard from {where} yet: is instrd running, is the address right?"
+    elif idle and not subscriber.ended and subscriber.silent_s >= DEAD_AFTER_S:
+        where = ", ".join(subscriber.endpoints)
+        unheard = f"nothing heard from {where} yet: is instrd running, is the address right?"
+        faults.append(unheard if subscriber.heartbeat_age_s is None else DEAD)
+    return faults
 
 
-def line_of(message: AnyMessage) -> str | None:
-    text = _text(message)
-    if text is None:
-        return None
-    where = "instrd" if isinstance(message, Hello | Model | Heartbeat | Bye) else message.source
-    return printable(f"{_clock(_when_us(message))}  {where:<14}  {text}")
+def _line(when_us: int, where: str, text: str) -> str:
+    return printable(f"{_clock(when_us)}  {where:<14}  {text}")
 
 
 def _text(message: AnyMessage) -> str | None:
     text = None
     match message:
         case Event(event="on"):
-            text = f"{message.label:<12}  on   p {message.p_peak:.2f}"
+            text = f"{message.label:<12}  on   p_peak {message.p_peak:.2f}"
         case Event(event="off", t_off_us=int(t_off_us)):
             length_s = (t_off_us - message.t_on_us) / 1e6
-            text = f"{message.label:<12}  off  p {message.p_mean:.2f}  after {length_s:.1f} s"
+            text = f"{message.label:<12}  off  p_mean {message.p_mean:.2f}  after {length_s:.1f} s"
             text += f" ({message.end_reason})"
         case State(retained=True, active=(_, *_) as active):
             text = f"sounding: {', '.join(map(_since, active))}"

@@ -11,7 +11,7 @@ from rich.console import Console
 from instrd.clients.dashboard import watch as watch_subscriber
 from instrd.clients.keyfile import make_pair
 from instrd.clients.subscriber import DEFAULT_ENDPOINT, Subscriber
-from instrd.clients.tail import lines
+from instrd.clients.tail import json_lines, lines
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.signals import StopWish, obey_signals
 
@@ -38,8 +38,15 @@ def tail(
         _following(connect, server_key, key) as subscriber,
         obey_signals(wish),
     ):
-        for text in lines(subscriber, as_json=json, stop=lambda: bool(wish)):
+        told = (
+            json_lines(subscriber, _warn, stop=lambda: bool(wish))
+            if json
+            else lines(subscriber, stop=lambda: bool(wish))
+        )
+        for text in told:
             print(text, flush=True)
+        if subscriber.invalid or subscriber.surplus:
+            _warn(f"{subscriber.invalid} not read, {subscriber.surplus} passed over")
 
 
 def watch(
@@ -52,6 +59,10 @@ def watch(
         obey_signals(wish),
     ):
         watch_subscriber(subscriber, Console(), lambda: bool(wish))
+
+
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _following(connect: str, server_key: Path | None, key: Path | None) -> Subscriber:

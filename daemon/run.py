@@ -21,7 +21,7 @@ from instrd.clients.control import default_endpoint
 from instrd.clients.dashboard import watch
 from instrd.clients.protocol import AnyMessage
 from instrd.clients.subscriber import Subscriber
-from instrd.clients.tail import line_of
+from instrd.clients.tail import Telling
 from instrd.daemon.commands import ReadAgain, commands_of
 from instrd.daemon.config import Config, SourceChoice, refuse_contradictions
 from instrd.daemon.control import ControlSocket
@@ -79,9 +79,11 @@ def run(config: Config, *, read_again: ReadAgain, dashboard: bool, console: Cons
         printing = Printing(wish)
         opened.callback(printing.close)
 
+        telling = Telling()
+
         def say(message: AnyMessage) -> None:
             tally.take(message)
-            if not dashboard and (text := line_of(message)):
+            if not dashboard and (text := telling.line(message)):
                 printing.line(text)
 
         if dashboard:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from msgspec import UNSET
 from instrd.clients.codec import decode, encode, topic
 from instrd.clients.protocol import AnyMessage, Bye, Event, Heartbeat, Level, State, Status
 from instrd.clients.subscriber import Subscriber
-from instrd.clients.tail import lines
+from instrd.clients.tail import json_lines, lines
 
 HERE = Path(__file__).parent
 
@@ -289,8 +290,8 @@ def test_lines_tell_what_begins_and_ends(daemon: FakeDaemon, subscriber: Subscri
     told = list(lines(subscriber))
     assert len(told) == 5
     assert told[0].endswith("mic1            running  evil ?[2J")
-    assert told[1].endswith("mic1            piano         on   p 0.81")
-    assert told[2].endswith("mic1            piano         off  p 0.77  after 3.2 s (decay)")
+    assert told[1].endswith("mic1            piano         on   p_peak 0.81")
+    assert told[2].endswith("mic1            piano         off  p_mean 0.77  after 3.2 s (decay)")
     assert told[3].endswith("mic2            running  paused")
     assert told[4].endswith("instrd          bye: SIGTERM")
 
@@ -315,14 +316,30 @@ def test_lines_go_on_after_times_and_numbers_that_are_too_large(
         payload = b'{"type":"bye","run":"run2","reason":"x","exit_code":0,%s}' % huge
         daemon.send_raw(topic(BYE).encode(), payload)
     daemon.send(msgspec.structs.replace(BYE, t_pub_us=253_402_214_399_999_999))
-    assert [line[-12:] for line in lines(subscriber)] == ["bye: SIGTERM"]
+    assert [line[-12:] for line in lines(subscriber)] == ["his program?", "bye: SIGTERM"]
     assert subscriber.invalid == 2
 
 
 def test_lines_as_json_tell_everything(daemon: FakeDaemon, subscriber: Subscriber) -> None:
     daemon.send(level(1), BYE)
-    told = [json.loads(line) for line in lines(subscriber, as_json=True)]
+    told = [json.loads(line) for line in json_lines(subscriber, warn=pytest.fail)]
     assert [(one["type"], one["seq"]) for one in told] == [("level", 1), ("bye", 1)]
+
+
+def test_lines_as_json_keep_what_this_program_does_not_know(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    grown = encode(level(1)).replace(b"{", b'{"later": {"more":\n[1]}, ', 1)
+    daemon.send_raw(topic(level(1)).encode(), grown)
+    daemon.send_raw(b"instrd/1/later/mic1/", b'{"type":"later"}')
+    daemon.send(BYE)
+    warnings: list[str] = []
+    first, _ = json_lines(subscriber, warnings.append)
+    assert json.loads(first) == json.loads(grown)
+    (warning,) = warnings
+    assert warning.endswith(
+        "instrd          some messages cannot be read: is instrd newer than this program?"
+    )
 
 
 def test_lines_say_when_the_heartbeat_stops(
@@ -332,7 +349,37 @@ def test_lines_say_when_the_heartbeat_stops(
     told = lines(subscriber)
     assert "piano" in next(told)
     clock.now_s += 3.1
-    assert next(told).startswith("no heartbeat for 3 s")
+    missing = next(told)
+    assert re.match(r"\d\d:\d\d:\d\d\.\d{3}  instrd          no heartbeat for 3 s: ", missing)
+    clock.now_s += 4.0
+    later = threading.Timer(0.4, daemon.send, [beat(2, uptime_s=8.1)])
+    later.start()
+    assert next(told).endswith("instrd          heartbeat again after 7 s")
+    later.join()
+    daemon.send(BYE)
+    assert next(told).endswith("bye: SIGTERM")
+
+
+def test_lines_say_once_that_messages_are_passed_over(
+    daemon: FakeDaemon, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instrd.clients.books.MOST_RUNS", 1)
+    daemon.send(beat(1), level(1, run="run2"), level(2, run="run2"), BYE)
+    surplus, bye = lines(subscriber)
+    assert "more runs or topics than can be followed" in surplus
+    assert bye.endswith("bye: SIGTERM")
+
+
+def test_lines_tell_of_a_model_once_and_of_another(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    base = msgspec.structs.replace(golden("model"), run="run1", seq=1)
+    masked = msgspec.structs.replace(base, seq=2)
+    other = msgspec.structs.replace(base, seq=3, name="other")
+    daemon.send(base, masked, other, BYE)
+    first, second, _ = lines(subscriber)
+    assert "model base on cpu: " in first
+    assert "model other on cpu: " in second
 
 
 def test_lines_say_once_that_nothing_has_been_heard_at_all(
@@ -342,7 +389,7 @@ def test_lines_say_once_that_nothing_has_been_heard_at_all(
     daemon.send(event(1))
     assert "piano" in next(told)
     clock.now_s += 3.1
-    assert next(told) == (
+    assert next(told).endswith(
         f"nothing heard from {daemon.endpoint} yet: is instrd running, is the address right?"
     )
     daemon.send(event(2), beat(1), BYE)
@@ -356,7 +403,7 @@ def test_lines_tell_what_keeps_a_connection_from_coming_about_and_no_more(
     assert subscriber.receive(0) is None  # looks at the handshake
     subscriber._handshakes.trouble = "hangs up"
     told = lines(subscriber)
-    assert next(told) == "hangs up"
+    assert next(told).endswith("instrd          hangs up")
     clock.now_s += 3.1
     daemon.send(event(1))
     assert "piano" in next(told)
@@ -365,6 +412,7 @@ def test_lines_tell_what_keeps_a_connection_from_coming_about_and_no_more(
 def test_a_fault_that_stands_beside_a_living_daemon_is_told_once(
     daemon: FakeDaemon, subscriber: Subscriber
 ) -> None:
+    assert subscriber.receive(0) is None  # looks at the handshake
     told = lines(subscriber)
     daemon.send(beat(1), event(1))
     assert "piano" in next(told)
