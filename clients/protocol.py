@@ -76,7 +76,7 @@ class Frame(Message, frozen=True, kw_only=True):
     labels: tuple[Name, ...]
     p: tuple[Probability, ...]  # calibrated, one per label
     p_smooth: tuple[Probability, ...]  # the same after smoothing in time
-    active: tuple[Name, ...]  # labels over their on-threshold
+    active: tuple[Name, ...]  # labels that sound now; p may be below their on-threshold
     decision: Name  # strongest active label, or "silence", or "unknown"
     reason: Reason
     members: dict[str, str] = field(
@@ -127,7 +127,7 @@ class State(Message, frozen=True, kw_only=True):
 
 
 class Level(Message, frozen=True, kw_only=True):
-    """How loud the source is; at most 10 Hz."""
+    """How loud the source is; at most ten times a second of sound."""
 
     source: SourceId
     rms_dbfs: Dbfs
@@ -168,7 +168,7 @@ class Hello(Message, frozen=True, kw_only=True):
 
 
 class Model(Message, frozen=True, kw_only=True):
-    """Which model listens; at the start and when it changes."""
+    """Which model listens; at the start, and when it, its thresholds or the mask change."""
 
     name: Name
     labels: tuple[Name, ...]
