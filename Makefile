@@ -18,14 +18,14 @@ check: $(VENV)/develop
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest --cov --cov-report=term --cov-fail-under=85
 
-$(VENV)/bin/python:
+$(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV) || { echo "Debian: apt-get install python3-venv" >&2; exit 1; }
 
 # What serving needs, and no more.
-$(VENV)/serve: $(VENV)/bin/python pyproject.toml
+$(VENV)/serve: $(VENV)/bin/pip pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/develop: $(VENV)/bin/python pyproject.toml
+$(VENV)/develop: $(VENV)/bin/pip pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable '.[train,test]'
 	touch $@ $(VENV)/serve

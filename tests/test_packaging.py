@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -63,6 +64,24 @@ def test_the_wheel_holds_every_file_of_the_four_folders(wheel: set[str]) -> None
 
 def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
     assert {name.split("/")[0].split("-")[0] for name in wheel} == {"instrd"}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_an_environment_that_was_left_without_pip_is_completed(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+    python = tmp_path / "python"
+    fails = "#!/bin/sh\nmkdir -p $3/bin && ln -sf /bin/true $3/bin/python\n"
+    succeeds = f"{fails}touch $3/bin/pip\n"
+    made = tmp_path / "made"
+    for script, code in ((f"{fails}exit 1\n", 2), (succeeds, 0)):
+        python.write_text(script)
+        python.chmod(0o755)
+        command = ["make", "PYTHON=./python", "VENV=made", "made/serve"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert ("apt-get install python3-venv" in done.stderr) == bool(code)
+    assert (made / "bin" / "pip").exists()
 
 
 def test_the_plain_install_is_light() -> None:
