@@ -81,7 +81,10 @@ def refuse_shared(folder: Path) -> None:
     """Raise `WireError` for a directory that other users can look into or that is theirs."""
     found = folder.stat()
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise WireError(f"{folder} is open to other users; make it yours and `chmod 700 {folder}`")
+        raise WireError(
+            f"{folder} is not yours alone; choose another folder, "
+            "or `chmod 700` it where nobody else needs it"
+        )
 
 
 def _lock(lock: int, endpoint: str) -> None:

@@ -219,7 +219,7 @@ def test_the_directory_is_closed_to_others(control: ControlSocket, tmp_path: Pat
 def test_a_directory_open_to_others_is_refused(endpoint: str, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run").chmod(0o755)
-    with pytest.raises(WireError, match="chmod 700"):
+    with pytest.raises(WireError, match="another folder, or `chmod 700` it where nobody else"):
         ControlSocket(endpoint)
 
 
