@@ -148,9 +148,9 @@ def classify(
     settings = _with_mask(settings, mask)
     hearing = Hearing(settings, "classify")
     verdicts, left_out = [], []
-    errors = Console(stderr=True)
+    drawn = output == "table" and Console(stderr=True).is_terminal  # a bar would swallow lines
     listed = [file for path in files for file in files_below(path) or [path]]
-    for path in track(listed, "Listening", console=errors, disable=not errors.is_terminal):
+    for path in track(listed, "Listening", console=Console(stderr=True), disable=not drawn):
         try:
             verdict = classify_file(path, hearing, with_frames=frames)
         except AudioFileError as error:

@@ -1,12 +1,13 @@
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from program import call
+from program import PROGRAM, call
 from sounds import silence
 
 from instrd.daemon import cli
@@ -23,6 +24,24 @@ def test_classify_writes_one_line_of_json_a_file(
     assert set(first["p"]) == {"low", "high"}
     assert set(first["events"][0]) == {"label", "t_on_s", "t_off_s", "p_mean"}
     assert set(first["frames"][0]) == {"t0_s", "t1_s", "decision", "p"}
+
+
+def test_json_goes_where_it_is_sent_while_errors_go_to_a_terminal(
+    settings: Path, two: Path
+) -> None:
+    terminal, its = os.openpty()
+    done = subprocess.run(
+        [*PROGRAM, "classify", two, "--config", settings, "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=its,
+        env=os.environ | {"TERM": "xterm"},
+        timeout=60,
+        check=True,
+    )
+    os.close(its)
+    os.close(terminal)
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["decision"] == "low"
 
 
 def test_classify_goes_on_and_says_what_it_left_out(
