@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 from instrd.daemon.signals import StopWish
 
@@ -51,6 +51,22 @@ class Printing:
 
 def discard_output() -> None:
     """Send what standard output still holds, and all after it, nowhere."""
+    _discard(sys.stdout)
+
+
+def discard_unwritten() -> None:
+    """Let go of what a closed terminal did not take.
+
+    Python would try once more when it ends, and end with 120.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            _discard(stream)
+
+
+def _discard(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -29,7 +29,7 @@ from instrd.daemon.demo import demo_path, playing_s
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.heap import share_heap
 from instrd.daemon.hearing import Hearing
-from instrd.daemon.printing import Printing
+from instrd.daemon.printing import Printing, discard_unwritten
 from instrd.daemon.publisher import Publisher, random_run
 from instrd.daemon.recording.messages import Wanted
 from instrd.daemon.security import read_security
@@ -52,6 +52,7 @@ def run(config: Config, *, read_again: ReadAgain, dashboard: bool, console: Cons
     tally, wish, run_name = Tally(), StopWish(), random_run()
     reload_wish = ReloadWish() if read_again else None
     with ExitStack() as opened:
+        opened.callback(discard_unwritten)
         # From the first moment on: a source may take long to open.
         opened.enter_context(obey_signals(wish, reload_wish))
         # A hop's matrices are small: threads wait for each other longer than they multiply.
