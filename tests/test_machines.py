@@ -44,7 +44,8 @@ def test_two_processes_under_torchrun_end_with_the_weights_of_one(tmp_path: Path
     made = miniature.recipe(epochs=3, batch=9, patience=9, keep_best=True)  # 24 = 9 + 9 + 6
     alone = fit_clips(made, data, tmp_path / "alone")
     recipe = miniature.write_recipe(tmp_path / "recipe.toml", made)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    launcher += ["--local-addr", "localhost", "-m", "--"]  # the host's own name may lead nowhere
     fit = ["instrd.training", "fit", str(recipe), "--data", str(data.root)]
     runs = tmp_path / "runs"
     done = subprocess.run(
