@@ -17,17 +17,22 @@ from instrd.clients.tail import lines
 REDRAW_S: Final = 0.125
 
 
+def can_draw_on(console: Console) -> bool:
+    """Say whether it is a terminal whose cursor moves, as that of an editor's shell does not."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 def watch(
     subscriber: Subscriber,
     console: Console,
     stop: Callable[[], bool],
     note: Callable[[], str] = lambda: "",
 ) -> None:
-    """Draw until `stop` or until the daemon says bye; plain lines where there is no terminal.
+    """Draw until `stop` or until the daemon says bye; plain lines where nothing can be drawn.
 
     The picture has a line for `note`, which says what else there is to tell, if anything.
     """
-    if console.is_terminal:
+    if can_draw_on(console):
         _draw(subscriber, console, stop, note)
     else:
         for line in lines(subscriber, stop=stop):

@@ -116,8 +116,7 @@ def run(
 
     settings, again = read(), read if config else None
     logging.getLogger("instrd").setLevel(settings.daemon.log_level.upper())
-    wanted = console.is_terminal if dashboard is None else dashboard
-    raise typer.Exit(run_daemon(settings, read_again=again, dashboard=wanted, console=console))
+    raise typer.Exit(run_daemon(settings, read_again=again, dashboard=dashboard, console=console))
 
 
 @app.command()

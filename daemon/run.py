@@ -18,7 +18,7 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from instrd.clients.control import default_endpoint
-from instrd.clients.dashboard import watch
+from instrd.clients.dashboard import can_draw_on, watch
 from instrd.clients.protocol import AnyMessage
 from instrd.clients.subscriber import Subscriber
 from instrd.clients.tail import Telling
@@ -44,9 +44,13 @@ log = logging.getLogger(__name__)
 DASHBOARD_STOP_S = 2.0
 
 
-def run(config: Config, *, read_again: ReadAgain, dashboard: bool, console: Console) -> int:
-    """Follow the sources of the config until they end or a signal comes; return the exit code."""
+def run(config: Config, *, read_again: ReadAgain, dashboard: bool | None, console: Console) -> int:
+    """Follow the sources of the config until they end or a signal comes; return the exit code.
+
+    The dashboard is drawn where it can be if it is neither wanted nor unwanted.
+    """
     refuse_contradictions(config)
+    dashboard = can_draw_on(console) if dashboard is None else dashboard
     share_heap()
     supervisor = Supervisor(os.environ)
     tally, wish, run_name = Tally(), StopWish(), random_run()
@@ -148,7 +152,7 @@ def _open_control(config: Config, opened: ExitStack) -> ControlSocket | None:
 def _drawing(endpoint: str, console: Console) -> Iterator[None]:
     """Draw the dashboard from a thread that is a subscriber like any other."""
     stop = threading.Event()
-    covered = console.is_terminal and sys.stderr.isatty()
+    covered = can_draw_on(console) and sys.stderr.isatty()
 
     def draw() -> None:
         try:

@@ -289,10 +289,13 @@ def publisher() -> Iterator[Publisher]:
         yield opened
 
 
-@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("terminal", ["xterm", "dumb", ""])
 @pytest.mark.timeout(20)
-def test_watching_ends_with_the_bye(publisher: Publisher, terminal: bool) -> None:
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=80, height=24)
+def test_watching_ends_with_the_bye(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, terminal: str
+) -> None:
+    monkeypatch.setenv("TERM", terminal)
+    console = Console(file=io.StringIO(), force_terminal=bool(terminal), width=80, height=24)
     publisher.publish(golden("hello"))
     publisher.publish(golden("status"))
     with Subscriber(publisher.endpoints) as subscriber:

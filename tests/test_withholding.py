@@ -77,3 +77,16 @@ def test_a_warning_has_a_line_of_the_dashboard_and_stays_when_that_is_gone(setti
     assert "reload changed nothing" in picture
     assert "reload changed nothing" in after
     assert daemon.returncode == 0
+
+
+def test_a_terminal_that_cannot_draw_has_lines_and_no_picture(settings: Path) -> None:
+    ours, its = os.openpty()
+    arguments = ["run", "--config", str(settings), "--source", "synth:?tones=440"]
+    dumb = os.environ | {"TERM": "dumb"}
+    with subprocess.Popen([*PROGRAM, *arguments], stdout=its, stderr=its, env=dumb) as daemon:
+        os.close(its)
+        showing = shown_in(ours)
+        shown = next(shown for shown in showing if "synth           running" in shown)
+        daemon.terminate()
+    os.close(ours)
+    assert "\x1b" not in shown
