@@ -26,6 +26,7 @@ $(VENV)/serve: $(VENV)/bin/pip pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable .
 	touch $@
 
+# Its wheels are more than a /tmp in memory may hold, as Debian has it.
 $(VENV)/develop: $(VENV)/bin/pip pyproject.toml
-	$(VENV)/bin/python -m pip install --quiet --editable '.[train,test]'
+	TMPDIR=$(abspath $(VENV)) $(VENV)/bin/python -m pip install --quiet --editable '.[train,test]'
 	touch $@ $(VENV)/serve
