@@ -29,7 +29,7 @@ from instrd.daemon.demo import demo_path, playing_s
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.heap import share_heap
 from instrd.daemon.hearing import Hearing
-from instrd.daemon.printing import Printing, discard_unwritten
+from instrd.daemon.printing import printing
 from instrd.daemon.publisher import Publisher, random_run
 from instrd.daemon.recording.messages import Wanted
 from instrd.daemon.security import read_security
@@ -52,52 +52,44 @@ def run(config: Config, *, read_again: ReadAgain, dashboard: bool | None, consol
     refuse_contradictions(config)
     dashboard = can_draw_on(console) if dashboard is None else dashboard
     share_heap()
-    supervisor = Supervisor(os.environ)
     tally, wish, run_name = Tally(), StopWish(), random_run()
     reload_wish = ReloadWish() if read_again else None
-    with ExitStack() as opened:
-        opened.callback(discard_unwritten)
-        # From the first moment on: a source may take long to open.
-        opened.enter_context(obey_signals(wish, reload_wish))
-        # A hop's matrices are small: threads wait for each other longer than they multiply.
-        opened.enter_context(threadpool_limits(1, user_api="blas"))
-        hearing = Hearing(config, run_name)
-        publisher = opened.enter_context(
-            Publisher(
-                config.daemon.publish,
-                node=config.daemon.node or platform.node() or "instrd",
-                run=run_name,
-                security=read_security(config.security),
-            )
-        )
-        control = _open_control(config, opened)
-        sources: dict[str, Chosen] = {}
-        for choice in config.source:
-            name, chosen = _open_chosen(choice, sources, console, wish)
-            opened.callback(chosen.source.close)
-            sources[name] = chosen
-        if dashboard and not publisher.plain_endpoints:
-            log.warning(
-                "no dashboard without a plain endpoint: publish on tcp://127.0.0.1:PORT too"
-            )
-            dashboard = False
-        printing = Printing(wish)
-        opened.callback(printing.close)
+    # From the first moment on: a source may take long to open.
+    with obey_signals(wish, reload_wish), printing(wish):
+        with ExitStack() as opened:
+            supervisor = Supervisor(os.environ)
+            # A hop's matrices are small: threads wait for each other longer than they multiply.
+            opened.enter_context(threadpool_limits(1, user_api="blas"))
+            hearing = Hearing(config, run_name)
+            publisher = opened.enter_context(_publisher(config, run_name))
+            control = _open_control(config, opened)
+            sources: dict[str, Chosen] = {}
+            for choice in config.source:
+                name, chosen = _open_chosen(choice, sources, console, wish)
+                opened.callback(chosen.source.close)
+                sources[name] = chosen
+            if dashboard and not publisher.plain_endpoints:
+                log.warning(
+                    "no dashboard without a plain endpoint: publish on tcp://127.0.0.1:PORT too"
+                )
+                dashboard = False
 
-        telling = Telling()
+            telling = Telling()
 
-        def say(message: AnyMessage) -> None:
-            tally.take(message)
-            if not dashboard and (text := telling.line(message)):
-                printing.line(text)
+            def say(message: AnyMessage) -> None:
+                tally.take(message)
+                if not dashboard and (text := telling.line(message)):
+                    print(text, flush=True)
 
-        if dashboard:
-            opened.enter_context(_drawing(publisher.plain_endpoints[0], console))
-        service = Service(hearing, publisher, control, say, wish, supervisor=supervisor)
-        exit_code = service.run(sources, commands_of(service, read_again), reload_wish)
-    demo = next((name for name, chosen in sources.items() if chosen.is_demo), None)
-    if (demo or dashboard) and wish.reason != signal.SIGHUP.name:  # its terminal is gone
-        tally.show(console, playing_s(tally.heard_s[demo]) if demo else None)
+            if dashboard:
+                opened.enter_context(_drawing(publisher.plain_endpoints[0], console))
+            service = Service(hearing, publisher, control, say, wish, supervisor=supervisor)
+            exit_code = service.run(sources, commands_of(service, read_again), reload_wish)
+            if exit_code:
+                wish.ask("failed")  # so no reader is waited for
+        demo = next((name for name, chosen in sources.items() if chosen.is_demo), None)
+        if (demo or dashboard) and wish.reason != signal.SIGHUP.name:  # its terminal is gone
+            tally.show(console, playing_s(tally.heard_s[demo]) if demo else None)
     return exit_code
 
 
@@ -140,6 +132,15 @@ def _name_of(uri: str, taken: Mapping[str, Chosen]) -> str:
     base = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-")[:28] or "source"
     numbered = (f"{base}-{number}" for number in itertools.count(2))
     return next(name for name in itertools.chain([base], numbered) if name not in taken)
+
+
+def _publisher(config: Config, run_name: str) -> Publisher:
+    return Publisher(
+        config.daemon.publish,
+        node=config.daemon.node or platform.node() or "instrd",
+        run=run_name,
+        security=read_security(config.security),
+    )
 
 
 def _open_control(config: Config, opened: ExitStack) -> ControlSocket | None:

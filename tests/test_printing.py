@@ -1,46 +1,219 @@
 """What is printed may be lost; whoever prints goes on."""
 
-import errno
-import io
+import os
+import signal
 import subprocess
 import sys
+import termios
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 from program import PROGRAM, started
 
-from instrd.daemon.printing import Printing
+from instrd.clients.protocol import Bye, Frame
+from instrd.clients.subscriber import Subscriber
+from instrd.daemon.printing import MOST_HELD, Printer, printing
 from instrd.daemon.signals import StopWish
 
 FULL_DISK = Path("/dev/full")
+IN_TIME_S = 30.0
 
 
-class Disk(io.StringIO):
-    """Standard output that is at times on a full disk."""
-
-    full = False
-
-    def write(self, text: str) -> int:
-        if self.full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return super().write(text)
+def until(happened: Callable[[], bool]) -> None:
+    deadline_s = monotonic() + IN_TIME_S
+    while not happened():
+        assert monotonic() < deadline_s
+        sleep(0.01)
 
 
+def fill(descriptor: int) -> bytes:
+    """Leave no room for another byte; return what is in it."""
+    filled = b""
+    os.set_blocking(descriptor, False)
+    try:
+        while True:
+            filled += b"." * os.write(descriptor, b"." * 512)
+    except BlockingIOError:
+        os.set_blocking(descriptor, True)
+    return filled
+
+
+@pytest.fixture(params=["full pipe", "stopped terminal"])
+def unread(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Return what can be written to, but has no room until the end."""
+    is_pipe = request.param == "full pipe"
+    one, other = os.pipe() if is_pipe else os.openpty()
+    if is_pipe:
+        fill(other)
+    else:
+        termios.tcflow(other, termios.TCOOFF)  # as ^S does
+    yield other
+    if is_pipe:
+        os.read(one, 1 << 20)  # lets threads of ours go on that wait for room
+    else:
+        termios.tcflow(other, termios.TCOON)
+    os.close(one)
+    os.close(other)
+
+
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="has no full disk to offer")
 def test_a_full_disk_is_told_once_and_so_is_its_end(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    disk, wish = Disk(), StopWish()
-    monkeypatch.setattr(sys, "stdout", disk)
-    printing = Printing(wish)
-    for disk.full in (False, True, True, False, False):
-        printing.line("one")
-    printing.close()
-    assert disk.getvalue() == "one\n" * 3
+    file, wish = os.open(tmp_path / "file", os.O_CREAT | os.O_WRONLY), StopWish()
+    full, descriptor = os.open(FULL_DISK, os.O_WRONLY), os.dup(file)
+    printer = Printer(descriptor, "standard output", wish)
+    printer.write(b"first\n")
+    until(lambda: (tmp_path / "file").read_bytes() == b"first\n")
+    os.dup2(full, descriptor)
+    for lost in (1, 2):
+        printer.write(b"lost\n")
+        until(lambda lost=lost: printer._lost == lost)  # type: ignore[misc]
+    os.dup2(file, descriptor)
+    printer.write(b"last\n")
+    printer.finish(wish)
+    assert (tmp_path / "file").read_bytes() == b"first\nlast\n"
     assert not wish
-    assert [record.getMessage() for record in caplog.records] == [
+    assert caplog.messages == [
         "standard output cannot be written (No space left on device); going on",
         "standard output is written again, 2 line(s) later",
     ]
+    for one in (file, full, descriptor):
+        os.close(one)
+
+
+def test_what_a_reader_leaves_too_long_is_left_out_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one, other = os.pipe()
+    filled, wish, line = fill(other), StopWish(), b"x" * 1023 + b"\n"
+    printer, told = Printer(other, "standard output", wish), MOST_HELD // len(line) + 8
+    for _ in range(told):
+        printer.write(line)
+    shown = b""
+    while not caplog.messages:
+        shown += os.read(one, 1 << 16)
+    printer.finish(wish)
+    lost = int(caplog.messages[0].removeprefix("standard output is written again, ").split()[0])
+    os.close(other)
+    while some := os.read(one, 1 << 16):
+        shown += some
+    assert shown == filled + line * (told - lost)
+    assert lost in {7, 8}  # one is being written
+    os.close(one)
+
+
+def test_who_wishes_to_stop_does_not_wait_for_a_reader(
+    unread: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    descriptor, wish = os.dup(unread), StopWish()
+    printer = Printer(descriptor, "standard output", wish)
+    printer.write(b"lost\n")
+    wish.ask("SIGTERM")
+    printer.finish(wish)
+    assert caplog.messages == ["1 line(s) of standard output were not written"]
+    os.write(descriptor, b"nowhere")  # nor does Python itself at its end
+    os.close(descriptor)
+
+
+def test_where_nobody_reads_any_more_that_is_a_wish_to_stop(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one, other = os.pipe()
+    os.close(one)
+    wish = StopWish()
+    printer = Printer(other, "standard output", wish)
+    for _ in range(2):
+        printer.write(b"nobody reads this\n")
+    printer.finish(wish)
+    assert wish.reason == "standard output was closed"
+    assert caplog.messages == []
+    os.close(other)
+
+
+def test_what_is_printed_and_logged_to_one_place_stays_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "both").open("w") as out, (tmp_path / "both").open("a") as errors:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", errors)
+        with printing(StopWish()):
+            for number in range(1000):
+                print(number, file=(sys.stdout, sys.stderr)[number % 2])
+        assert (sys.stdout, sys.stderr) == (out, errors)
+    shown = (tmp_path / "both").read_text()
+    assert shown == "".join(f"{number}\n" for number in range(1000))
+
+
+@pytest.mark.parametrize("dashboard", ["--dashboard", "--no-dashboard"])
+def test_a_daemon_whose_output_and_log_nobody_reads_goes_on_and_ends_in_order(
+    unread: int, settings: Path, tmp_path: Path, dashboard: str
+) -> None:
+    arguments = ["run", "--config", str(settings), "--source", "synth:?tones=440", dashboard]
+    command = [*PROGRAM, *arguments]
+    with (
+        Subscriber(f"ipc://{tmp_path}/out") as subscriber,
+        subprocess.Popen(command, stdout=unread, stderr=unread) as daemon,
+    ):
+        for _ in range(3):
+            next(message for message in subscriber if isinstance(message, Frame))
+            settings.write_text("bogus = 1")
+            daemon.send_signal(signal.SIGHUP)  # is logged
+        daemon.terminate()
+        *_, last = subscriber
+        assert isinstance(last, Bye)
+        assert last.reason == "SIGTERM"
+        assert daemon.wait(IN_TIME_S) == 0
+
+
+def test_a_daemon_whose_log_has_lost_its_reader_goes_on(settings: Path, tmp_path: Path) -> None:
+    command = [*PROGRAM, "run", "--config", str(settings), "--source", "synth:?tones=440"]
+    with (
+        Subscriber(f"ipc://{tmp_path}/out") as subscriber,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as daemon,
+    ):
+        assert daemon.stderr is not None
+        daemon.stderr.close()
+        for _ in range(3):
+            next(message for message in subscriber if isinstance(message, Frame))
+            settings.write_text("bogus = 1")
+            daemon.send_signal(signal.SIGHUP)  # is logged
+        daemon.terminate()
+        *_, last = subscriber
+        assert isinstance(last, Bye)
+        assert daemon.wait(IN_TIME_S) == 0
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_who_has_played_to_the_end_waits_for_its_reader_until_told_to_stop(
+    settings: Path, tmp_path: Path, stopped: bool
+) -> None:
+    one, other = os.pipe()
+    filled = fill(other)
+    arguments = ["run", "--config", str(settings), "--source", "stdin:?rate=48000"]
+    with (
+        Subscriber(f"ipc://{tmp_path}/out") as subscriber,
+        subprocess.Popen([*PROGRAM, *arguments], stdin=subprocess.PIPE, stdout=other) as daemon,
+    ):
+        os.close(other)
+        next(iter(subscriber))
+        assert daemon.stdin is not None
+        daemon.stdin.close()
+        *_, last = subscriber
+        assert isinstance(last, Bye)
+        sleep(1.0)  # longer than last words may take
+        assert daemon.poll() is None
+        if stopped:
+            daemon.terminate()
+            assert daemon.wait(IN_TIME_S) == 0
+        shown = b""
+        while some := os.read(one, 1 << 16):
+            shown += some
+        assert daemon.wait(IN_TIME_S) == 0
+    assert (b"bye" in shown.removeprefix(filled)) != stopped
+    os.close(one)
 
 
 @pytest.mark.parametrize(
