@@ -85,6 +85,21 @@ def test_nothing_is_said_alive_while_hops_stand_still(
     assert status in caplog.text
 
 
+def test_time_in_which_we_did_not_look_blames_no_source(
+    notified: NotifySocket, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervisor, walker = watched(notified, clock), Walker()
+    live(supervisor, clock, 3, walker)
+    for _ in range(3):
+        clock.now_s += 2 * STILL_S  # stopped, or kept by a command
+        live(supervisor, clock, 1, walker, step=0)
+        live(supervisor, clock, 1, walker)
+    told = notified.told()
+    assert ALIVE in told
+    assert all(one == ALIVE for one in told)
+    assert caplog.text == ""
+
+
 def test_once_hops_go_on_it_is_said_at_once(notified: NotifySocket, clock: Clock) -> None:
     supervisor, walker = watched(notified, clock), Walker()
     live(supervisor, clock, 40, walker, step=0)
