@@ -25,7 +25,7 @@ from instrd.daemon.doctor.command import doctor
 from instrd.daemon.errors import ConfigError, InstrdError, exit_code_of
 from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.hearing import Hearing, model_folders
-from instrd.daemon.printing import FULL, discard
+from instrd.daemon.printing import FULL, complain, discard
 from instrd.daemon.recording.devices import list_devices
 from instrd.daemon.run import run as run_daemon
 from instrd.daemon.tables import device_table, model_table, verdict_table
@@ -201,13 +201,13 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(args=arguments)
     except ON_PURPOSE as error:
-        print(f"instrd: {error}", file=sys.stderr)
+        complain(f"instrd: {error}")
         sys.exit(exit_code_of(error))
     except OSError as error:
         if error.errno not in FULL:
             raise
         discard(sys.stdout.fileno())
-        print(f"instrd: nothing more can be written: {error}", file=sys.stderr)
+        complain(f"instrd: nothing more can be written: {error}")
         sys.exit(ExitCode.FAILED)
 
 

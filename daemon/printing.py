@@ -143,6 +143,14 @@ def printing(wish: StopWish) -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
+def complain(text: str) -> None:
+    """Say it on standard error if anybody reads that; the exit code counts all the same."""
+    try:
+        print(text, file=sys.stderr)
+    except OSError:
+        discard(sys.stderr.fileno())
+
+
 def discard(descriptor: int) -> None:
     """Send what is written to an open file from now on nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

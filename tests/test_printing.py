@@ -186,6 +186,14 @@ def test_a_daemon_whose_log_has_lost_its_reader_goes_on(settings: Path, tmp_path
         assert daemon.wait(IN_TIME_S) == 0
 
 
+def test_the_exit_code_of_a_bad_start_does_not_depend_on_who_reads_why(tmp_path: Path) -> None:
+    one, other = os.pipe()
+    os.close(one)
+    command = [*PROGRAM, "run", "--config", str(tmp_path / "nowhere.toml")]
+    assert subprocess.run(command, stderr=other, timeout=60, check=False).returncode == 2
+    os.close(other)
+
+
 @pytest.mark.parametrize("stopped", [False, True])
 def test_who_has_played_to_the_end_waits_for_its_reader_until_told_to_stop(
     settings: Path, tmp_path: Path, stopped: bool
