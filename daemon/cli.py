@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import partial
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
@@ -106,15 +107,15 @@ def run(
     """
     console = Console()
 
-    def read() -> Config:
-        settings = read_config(config) if config else Config()
+    def read(*, again: bool = False) -> Config:
+        settings = read_config(config, again=again) if config else Config()
         settings = _with_model(settings, model, device)
         settings = _with_sources(settings, source, pace, loop=loop)
-        spoken = {"publish": tuple(publish or ()), "control": control}
-        given = {key: value for key, value in spoken.items() if value}
-        return _replaced(settings, daemon=_replaced(settings.daemon, **given))
+        daemon = _given(settings.daemon, publish=tuple(publish or ()), control=control)
+        return _given(settings, daemon=daemon)
 
-    settings, again = read(), read if config else None
+    # what came through a pipe came once
+    settings, again = read(), partial(read, again=True) if config and config.is_file() else None
     logging.getLogger("instrd").setLevel(settings.daemon.log_level.upper())
     raise typer.Exit(run_daemon(settings, read_again=again, dashboard=dashboard, console=console))
 
@@ -213,8 +214,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _with_model(config: Config, name: str | None, device: str | None) -> Config:
     _refuse_other("--device", device, get_args(Device))
-    chosen = {key: value for key, value in (("name", name), ("device", device)) if value}
-    return _replaced(config, model=_replaced(config.model, **chosen))
+    return _given(config, model=_given(config.model, name=name, device=device))
 
 
 def _with_sources(
@@ -222,8 +222,7 @@ def _with_sources(
 ) -> Config:
     _refuse_other("--pace", pace, get_args(Pace))
     sources = tuple(SourceChoice(uri) for uri in uris) if uris else config.source
-    changes = {key: value for key, value in (("pace", pace), ("loop", loop)) if value}
-    return _replaced(config, source=tuple(_replaced(one, **changes) for one in sources))
+    return _given(config, source=tuple(_given(one, pace=pace, loop=loop) for one in sources))
 
 
 def _with_mask(config: Config, text: str | None) -> Config:
@@ -232,7 +231,7 @@ def _with_mask(config: Config, text: str | None) -> Config:
     labels = tuple(label.strip() for label in text.split(","))
     if not all(labels):
         raise ConfigError(f"--mask: got {text!r}, allowed: labels, as piano,guitar")
-    return _replaced(config, decision=_replaced(config.decision, mask=labels))
+    return _given(config, decision=_given(config.decision, mask=labels))
 
 
 def _refuse_other(option: str, got: str | None, allowed: tuple[str, ...]) -> None:
@@ -240,9 +239,10 @@ def _refuse_other(option: str, got: str | None, allowed: tuple[str, ...]) -> Non
         raise ConfigError(f"{option}: got {got!r}, allowed: {', '.join(allowed)}")
 
 
-def _replaced(struct: S, **changes: object) -> S:
-    """Return the struct with changes, checked like a file's content."""
-    changed = msgspec.structs.replace(struct, **changes)
+def _given(struct: S, **changes: object) -> S:
+    """Return the struct with those changes that are any, checked like a file's content."""
+    given = {key: value for key, value in changes.items() if value}
+    changed = msgspec.structs.replace(struct, **given)
     try:
         return msgspec.convert(msgspec.to_builtins(changed), type(struct))
     except msgspec.ValidationError as error:

@@ -126,7 +126,9 @@ class Asked:
     def reload(self, _: Request) -> dict[str, Any]:
         """Read the config again; sources, endpoints and our own key keep until the next start."""
         if self._read_again is None:
-            raise InstrdError("reload: instrd was started without --config, there is no file")
+            raise InstrdError(
+                "reload: instrd was started without --config, or it read a pipe: there is no file"
+            )
         try:
             fresh = self._read_again()
             security = read_security(fresh.security)

@@ -1,5 +1,7 @@
 """A file of settings, read with one list of everything that is wrong with it."""
 
+import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -12,9 +14,12 @@ from instrd.daemon.errors import ConfigError
 MOST_BYTES = 256 * 1024
 
 
-def read_config(path: Path) -> Config:
-    """Read a TOML file; raises `ConfigError` that lists every mistake in it at once."""
-    content = _tables(path)
+def read_config(path: Path, *, again: bool = False) -> Config:
+    """Read a TOML file; raises `ConfigError` that lists every mistake in it at once.
+
+    A pipe may be waited for at the start; who reads `again`, while sound comes in, waits for none.
+    """
+    content = _tables(path, os.O_NONBLOCK if again else 0)
     errors: list[str] = []
     config: Config = _section(Config, content, "", errors)
     if errors := errors or contradictions(config):
@@ -23,9 +28,11 @@ def read_config(path: Path) -> Config:
     return config
 
 
-def _tables(path: Path) -> dict[str, Any]:
+def _tables(path: Path, non_blocking: int) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | non_blocking), "rb") as file:
+            if non_blocking and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path}: is no regular file, and only such are read again")
             text = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -2,16 +2,12 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from program import PROGRAM, call
 from sounds import silence
-
-from instrd.daemon import cli
-from instrd.daemon.config import Config
 
 
 def test_classify_writes_one_line_of_json_a_file(
@@ -182,25 +178,6 @@ def test_check_config_refuses_places_that_are_none(
     assert told in capsys.readouterr().err
     assert call("doctor", "--config", bad) != 0
     assert "Traceback" not in capsys.readouterr().err
-
-
-def test_settings_are_read_again_as_the_command_line_changes_them(
-    settings: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: dict[str, Any] = {}
-
-    def run_daemon(config: Config, **options: Any) -> int:
-        asked.update(options, config=config)
-        return 0
-
-    monkeypatch.setattr(cli, "run_daemon", run_daemon)
-    assert call("run", "--config", settings, "--model", "base", "--loop") == 0
-    settings.write_text(settings.read_text() + "[gate]\nhold_s = 2.0\n")
-    again = asked["read_again"]()
-    assert (again.model.name, again.source[0].loop, again.gate.hold_s) == ("base", True, 2.0)
-    assert asked["config"].gate.hold_s != 2.0
-    assert call("run", "--model", "base") == 0
-    assert asked["read_again"] is None
 
 
 def test_a_broken_bundle_does_not_hide_the_others(

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from instrd.clients.protocol import Bye, Event, Frame, State
 from instrd.clients.subscriber import Subscriber
+from instrd.daemon import cli
+from instrd.daemon.config import Config
 from instrd.daemon.service import Service
 
 
@@ -151,3 +154,38 @@ def test_an_event_keeps_its_onset_from_on_to_off_at_any_pace(
     assert all(len(found) == 1 for found in onsets.values())
     for label, length_s in lengths_s:
         assert length_s == pytest.approx(1.5 if label == "low" else 1.0, abs=0.35)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return what the daemon is asked for, which does not start."""
+    options: dict[str, Any] = {}
+
+    def run_daemon(config: Config, **given: Any) -> int:
+        options.update(given, config=config)
+        return 0
+
+    monkeypatch.setattr(cli, "run_daemon", run_daemon)
+    return options
+
+
+def test_settings_are_read_again_as_the_command_line_changes_them(
+    settings: Path, asked: dict[str, Any]
+) -> None:
+    assert call("run", "--config", settings, "--model", "base", "--loop") == 0
+    settings.write_text(settings.read_text() + "[gate]\nhold_s = 2.0\n")
+    again = asked["read_again"]()
+    assert (again.model.name, again.source[0].loop, again.gate.hold_s) == ("base", True, 2.0)
+    assert asked["config"].gate.hold_s != 2.0
+    assert call("run", "--model", "base") == 0
+    assert asked["read_again"] is None
+
+
+def test_what_came_through_a_pipe_is_not_read_again(settings: Path, asked: dict[str, Any]) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading):
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(settings.read_bytes())
+        assert call("run", "--config", f"/dev/fd/{reading}") == 0
+    assert asked["config"].model.name == "tones"
+    assert asked["read_again"] is None

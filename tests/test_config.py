@@ -1,3 +1,4 @@
+import os
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -130,3 +131,10 @@ def test_ports_that_the_system_chooses_may_be_several(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing\.toml: cannot be read: No such file"):
         read_config(tmp_path / "nothing.toml")
+
+
+def test_nobody_waits_for_a_pipe_that_took_the_place_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match="is no regular file, and only such are read again"):
+        read_config(path, again=True)
