@@ -8,6 +8,9 @@ from instrd.daemon.capture import Epoch
 from instrd.daemon.ring import Hop, Lost
 from instrd.daemon.stream import Stream
 
+WORKED_OFF = 0.1
+"""An excused backlog shrinks by so many hops with each one taken, or it is excused no longer."""
+
 
 @dataclass(slots=True)
 class Passage:
@@ -23,12 +26,17 @@ class Passage:
     rate_is_told: bool = False
     """It has been said that the device runs at another rate."""
     _paused_at: int = 0
-    _excused_hops: int = 0
+    _excused_hops: float = 0.0
 
     @property
     def waiting_hops(self) -> int:
         """Whole hops that are not taken yet."""
         return self.epoch.ring.counts().pending // self.stream.hop
+
+    @property
+    def is_excused(self) -> bool:
+        """Whether hops that waited for no fault of the analysis are still being worked off."""
+        return self._excused_hops > 0.0
 
     def take(self) -> Iterator[Hop | AnyMessage]:
         """Yield the next hop, if there is one, after the gaps before it."""
@@ -45,7 +53,10 @@ class Passage:
             yield piece
 
     def excuse(self) -> None:
-        """Take all hops that wait now, however late: nothing was slow, the loop was kept busy."""
+        """Take all hops that wait now, however late: nothing was slow, the loop was kept busy.
+
+        Those that come in meanwhile are late too, and are taken as long as the backlog shrinks.
+        """
         self._excused_hops = self.waiting_hops
 
     def stand_still(self) -> Iterator[AnyMessage]:
@@ -76,10 +87,12 @@ class Passage:
             yield from self.stream.lose(self._paused_at, passed_over, "paused")
 
     def _catch_up(self) -> None:
-        if self._excused_hops:
-            self._excused_hops -= 1
-        elif self.max_late_hops is not None and self.waiting_hops > self.max_late_hops:
+        late = 0 if self.max_late_hops is None else self.waiting_hops - self.max_late_hops
+        if late > self._excused_hops:
             self.epoch.ring.skip_to_newest(1)
+            self._excused_hops = 0.0
+        else:
+            self._excused_hops = max(0.0, self._excused_hops - WORKED_OFF) if late > 0 else 0.0
 
     def _discard(self, hop: Hop) -> None:
         self.discarded += len(hop.samples)

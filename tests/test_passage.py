@@ -1,0 +1,69 @@
+"""Hops on their way from the ring to the analysis: which are taken, which are too late."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tone_bundle import tone_bundle
+
+from instrd.clients.protocol import Gap
+from instrd.daemon.capture import Epoch
+from instrd.daemon.config import Config, ModelChoice
+from instrd.daemon.hearing import Hearing
+from instrd.daemon.passage import Passage
+from instrd.daemon.report import Place
+from instrd.daemon.ring import HopRing
+from instrd.daemon.sampleclock import SampleClock
+from instrd.daemon.stream import Stream, hop_samples
+
+RATE_HZ = 16_000
+MAX_LATE_HOPS = 2
+
+
+@pytest.fixture
+def passage(tmp_path: Path) -> Passage:
+    tone_bundle(tmp_path / "tones")
+    config = Config(model=ModelChoice(name="tones", folders=(str(tmp_path),)))
+    hearing, clock = Hearing(config, "abc123"), SampleClock(RATE_HZ)
+    ring = HopRing(40, hop_samples(config, RATE_HZ), lambda: None)
+    place = Place("s0", RATE_HZ, 0, clock)
+    stream = Stream(place, config, hearing.classifier, hearing.numbers)
+    return Passage(Epoch(0, RATE_HZ, "made up", ring, clock), stream, MAX_LATE_HOPS)
+
+
+def come(passage: Passage, hops: int) -> None:
+    passage.epoch.ring.write(np.zeros(hops * passage.stream.hop, np.float32))
+
+
+def late_hops(passage: Passage) -> int:
+    """Take the next hop; return how many were skipped before it."""
+    gaps = [piece for piece in passage.take() if isinstance(piece, Gap)]
+    return sum(gap.count for gap in gaps) // passage.stream.hop
+
+
+def test_hops_that_come_while_a_backlog_is_worked_off_are_taken_too(passage: Passage) -> None:
+    come(passage, 10)
+    passage.excuse()
+    come(passage, 2)  # before the first of them is taken
+    while passage.waiting_hops > MAX_LATE_HOPS:
+        assert passage.is_excused
+        assert late_hops(passage) == 0
+        assert late_hops(passage) == 0
+        come(passage, 1)
+    assert late_hops(passage) == 0
+    assert not passage.is_excused
+    come(passage, 10)
+    assert late_hops(passage) > 0
+
+
+@pytest.mark.parametrize(("coming", "within"), [(1, 10 * 12), (2, 10)])
+def test_a_backlog_that_does_not_shrink_is_excused_for_a_while_alone(
+    passage: Passage, coming: int, within: int
+) -> None:
+    come(passage, 10)
+    passage.excuse()
+    skipped = 0
+    for _ in range(within):
+        skipped += late_hops(passage)
+        come(passage, coming)
+    assert skipped
