@@ -14,7 +14,6 @@ from instrd.daemon.errors import InstrdError, WireError
 from instrd.daemon.requests import RefusedError, read_request
 
 log = logging.getLogger(__name__)
-REQUESTS_A_CALL: Final = 16
 QUEUE_MESSAGES: Final = 100
 LINGER_MS: Final = 500  # so long may the reply to `shutdown` take
 
@@ -48,19 +47,19 @@ class ControlSocket:
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def answer(self, commands: Commands) -> None:
-        """Answer the requests that have come, at most a few; never waits.
+    def answer(self, commands: Commands) -> bool:
+        """Answer a request, if one has come, and return whether one had; never waits.
 
         A command returns its result or raises InstrdError, whose text goes to the asker.
         """
-        for _ in range(REQUESTS_A_CALL):
-            try:
-                *route, question = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            # DEALER sends no delimiter, REQ an empty one; anything else is not for us
-            if route[1:] in ([], [b""]):
-                self._reply(route, reply_to(question, commands))
+        try:
+            *route, question = self._socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        # DEALER sends no delimiter, REQ an empty one; anything else is not for us
+        if route[1:] in ([], [b""]):
+            self._reply(route, reply_to(question, commands))
+        return True
 
     def _reply(self, route: list[bytes], reply: Reply) -> None:
         try:

@@ -75,6 +75,11 @@ class Following:
         return self.ended or self.may_wait or self.status not in HEARD
 
     @property
+    def is_excused(self) -> bool:
+        """Whether hops that waited for no fault of the analysis are still being worked off."""
+        return self.passage is not None and self.passage.is_excused
+
+    @property
     def is_over(self) -> bool:
         """Whether all is told and nothing follows."""
         all_told = self.passage is None or self.passage.epoch.ring.ended

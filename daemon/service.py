@@ -92,11 +92,10 @@ class Service:
                 captures.callback(self._close_all)
                 self._supervisor.ready(f"following {', '.join(sources)}")
                 while not self.wish and not self._all_ended():
-                    if not self._take_hops():
+                    moved, answered = self._take_hops(), self._answer(commands)
+                    if not (moved or answered):
                         self._awake.wait(TICK_S)
                         self._awake.clear()
-                    if self._control is not None:
-                        self._control.answer(commands)
                     if reload_wish is not None and reload_wish.take():
                         carry_out(Request(cmd="reload"), commands)  # which logs what is wrong
                     self.publisher.tend()
@@ -194,6 +193,16 @@ class Service:
         if turns:
             self.tell(advance(self.hearing.classifier, turns))
         return moved
+
+    def _answer(self, commands: Commands) -> bool:
+        """Answer a request and return whether one had come.
+
+        One a turn, none before what waited for the last one is worked off: whoever asks for
+        another model again and again stops neither the heartbeat nor the analysis.
+        """
+        if self._control is None or any(one.is_excused for one in self.followed.values()):
+            return False
+        return self._control.answer(commands)
 
     def _all_ended(self) -> bool:
         """Notice sources that ended; a failed one ends the daemon."""

@@ -12,6 +12,7 @@ from instrd.clients.control import Request
 from instrd.clients.protocol import AnyMessage, Event, Frame, Heartbeat
 from instrd.daemon.commands import commands_of
 from instrd.daemon.config import Config
+from instrd.daemon.control import ControlSocket
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher
 from instrd.daemon.service import Chosen, Service
@@ -68,13 +69,13 @@ class Played:
 class Rig:
     """A service that nobody can subscribe to; its messages are kept."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, control: ControlSocket | None = None) -> None:
         self.messages: list[AnyMessage] = []
         self.publisher = Publisher(["tcp://127.0.0.1:*"], node="test", run="abc123", start=Unheard)
         self.service = Service(
             Hearing(config, "abc123"),
             self.publisher,
-            None,
+            control,
             self.take,
             StopWish(),
             beat_every_s=0.0,

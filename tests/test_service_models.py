@@ -13,12 +13,14 @@ from tone_bundle import tone_ensemble
 from instrd.clients.protocol import AnyMessage, Frame, Gap, Heartbeat, Model
 from instrd.daemon import hearing
 from instrd.daemon.config import Config, ModelChoice
+from instrd.daemon.control import Commands, ControlSocket
 from instrd.daemon.errors import InstrdError
 from instrd.daemon.hearing import load
 from instrd.models.bundle import Bundle
 from instrd.models.classifier import Classifier
 
 HOP = 1600
+MAX_LATE_HOPS = 2
 
 
 @pytest.fixture
@@ -94,6 +96,39 @@ def test_what_comes_in_while_a_model_is_loaded_is_judged_too(
     frames = [m for m in rig.messages if isinstance(m, Frame)]
     assert [frame.model for frame in frames[1:9]] == ["both-causal"] + 7 * ["both-window"]
     assert [frame.s1 for frame in frames[:9]] == list(range(HOP, 9 * HOP + 1, HOP))
+
+
+def test_the_next_request_waits_until_what_waited_for_the_last_one_is_worked_off(
+    folder: Path,
+) -> None:
+    asked, arrived = threading.Event(), threading.Event()
+    waiting: list[int] = []
+
+    class Asking(ControlSocket):
+        """Somebody who asks for something that takes long."""
+
+        endpoint = "ipc:///made/up"
+
+        def __init__(self) -> None:
+            """Open nothing."""
+
+        def answer(self, _: Commands) -> bool:
+            following = rig.service.followed["s0"]
+            if following.passage is not None:
+                waiting.append(following.passage.waiting_hops)
+            if asked.is_set() or following.position < HOP:
+                return False
+            asked.set()
+            assert arrived.wait(10)
+            following.excuse()
+            return True
+
+    rig = Rig(Config(model=ModelChoice(name="both-causal", folders=(str(folder),))), Asking())
+    at: dict[int, Callable[[], object]] = {2 * HOP: lambda: asked.wait(10), 19 * HOP: arrived.set}
+    with rig:
+        assert rig.run(Played(two_tones(RATE_HZ)[: 20 * HOP], at=at), lossless=False) == 0
+    assert rig.of(Gap) == []
+    assert max(waiting) <= MAX_LATE_HOPS
 
 
 def test_frames_name_the_votes_of_an_ensemble_and_none_of_a_single_model(folder: Path) -> None:
