@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,6 @@ from instrd.daemon.commands import ReadAgain, commands_of
 from instrd.daemon.config import Config, SourceChoice, refuse_contradictions
 from instrd.daemon.control import ControlSocket
 from instrd.daemon.demo import demo_path, playing_s
-from instrd.daemon.errors import ConfigError
 from instrd.daemon.heap import share_heap
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.printing import printing
@@ -63,11 +62,7 @@ def run(config: Config, *, read_again: ReadAgain, dashboard: bool | None, consol
             hearing = Hearing(config, run_name)
             publisher = opened.enter_context(_publisher(config, run_name))
             control = _open_control(config, opened)
-            sources: dict[str, Chosen] = {}
-            for choice in config.source:
-                name, chosen = _open_chosen(choice, sources, console, wish)
-                opened.callback(chosen.source.close)
-                sources[name] = chosen
+            sources = _open_sources(config, opened, console, wish)
             if dashboard and not publisher.plain_endpoints:
                 log.warning(
                     "no dashboard without a plain endpoint: publish on tcp://127.0.0.1:PORT too"
@@ -93,14 +88,25 @@ def run(config: Config, *, read_again: ReadAgain, dashboard: bool | None, consol
     return exit_code
 
 
+def _open_sources(
+    config: Config, opened: ExitStack, console: Console, wish: StopWish
+) -> dict[str, Chosen]:
+    """Open all sources; a name that is made from a uri is none that another one was given."""
+    given = {choice.id for choice in config.source}
+    sources: dict[str, Chosen] = {}
+    for choice in config.source:
+        name, chosen = _open_chosen(choice, given | sources.keys(), console, wish)
+        opened.callback(chosen.source.close)
+        sources[name] = chosen
+    return sources
+
+
 def _open_chosen(
-    choice: SourceChoice, taken: Mapping[str, Chosen], console: Console, wish: StopWish
+    choice: SourceChoice, taken: set[str], console: Console, wish: StopWish
 ) -> tuple[str, Chosen]:
     if choice.uri == "auto":
         return _open_auto(choice, taken, console, wish)
     name = choice.id or _name_of(choice.uri, taken)
-    if name in taken:
-        raise ConfigError(f"source.id: got {name!r} twice; give each source its own id")
     scheme = scheme_of(choice.uri)
     source = open_feed(choice.uri, pace=choice.pace, loop=choice.loop, enough=wish.__bool__)
     lossless = choice.pace == "fast" and scheme != "mic"
@@ -108,7 +114,7 @@ def _open_chosen(
 
 
 def _open_auto(
-    choice: SourceChoice, taken: Mapping[str, Chosen], console: Console, wish: StopWish
+    choice: SourceChoice, taken: set[str], console: Console, wish: StopWish
 ) -> tuple[str, Chosen]:
     """Open the default microphone, else the bundled recording, and say which."""
     real = msgspec.structs.replace(choice, uri="mic:", loop=False)
@@ -117,14 +123,14 @@ def _open_auto(
     if wrong is None:
         return choice.id or _name_of(real.uri, taken), Chosen(microphone, lossless=False)
     microphone.close()
-    recording = msgspec.structs.replace(choice, uri=f"file:{demo_path()}", id=choice.id or "demo")
+    recording = msgspec.structs.replace(choice, uri=f"file:{demo_path()}")
     name, opened = _open_chosen(recording, taken, console, wish)
     console.print(str(wrong), markup=False, highlight=False, soft_wrap=True)
     console.print("Playing the bundled recording at its real pace instead.")
     return name, replace(opened, is_demo=True)
 
 
-def _name_of(uri: str, taken: Mapping[str, Chosen]) -> str:
+def _name_of(uri: str, taken: set[str]) -> str:
     """Make an id from a uri: `mic:`, `file:/music/Piano 1.wav` -> mic, piano-1."""
     name = uri.partition("?")[0]
     scheme, _, rest = name.rpartition(":")

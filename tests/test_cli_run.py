@@ -15,7 +15,7 @@ from instrd.clients.protocol import Bye, Event, Frame, State
 from instrd.clients.subscriber import Subscriber
 from instrd.daemon import cli
 from instrd.daemon.config import Config
-from instrd.daemon.service import Service
+from instrd.daemon.service import Chosen, Service
 
 
 def test_run_prints_what_it_hears_and_ends_with_the_file(
@@ -189,3 +189,22 @@ def test_what_came_through_a_pipe_is_not_read_again(settings: Path, asked: dict[
         assert call("run", "--config", f"/dev/fd/{reading}") == 0
     assert asked["config"].model.name == "tones"
     assert asked["read_again"] is None
+
+
+@pytest.mark.parametrize("given_comes_first", [True, False])
+def test_a_name_made_from_a_file_is_none_that_another_source_was_given(
+    settings: Path, two: Path, monkeypatch: pytest.MonkeyPatch, *, given_comes_first: bool
+) -> None:
+    names: list[str] = []
+
+    def run(_: Service, sources: dict[str, Chosen], *__: object) -> int:
+        names.extend(sources)
+        return 0
+
+    monkeypatch.setattr(Service, "run", run)
+    sources = ['uri = "synth:"\nid = "two"', f'uri = "file:{two}"']
+    ordered = sources if given_comes_first else sources[::-1]
+    settings.write_text("\n[[source]]\n".join([settings.read_text(), *ordered]))
+    assert call("check-config", settings) == 0
+    assert call("run", "--config", settings, "--no-dashboard") == 0
+    assert sorted(names) == ["two", "two-2"]
