@@ -1,5 +1,7 @@
 """What can be set, its defaults, and which settings do not go together."""
 
+import os
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -143,12 +145,23 @@ def contradictions(config: Config) -> list[str]:
         errors.append("source: there is none")
     if sum(choice.uri.partition(":")[0] == "stdin" for choice in config.source) > 1:
         errors.append("source: stdin: stands twice, there is only one standard input")
+    publish = [_in_one_spelling(endpoint) for endpoint in config.daemon.publish]
     # Of a port that the system chooses there may be several.
-    fixed = [one for one in config.daemon.publish if not one.endswith((":*", ":0"))]
+    fixed = [one for one in publish if not one.endswith((":*", ":0"))]
     errors += [f"daemon.publish: {one} stands twice" for one in {*fixed} if fixed.count(one) > 1]
+    if (control := _in_one_spelling(config.daemon.control)) in publish:
+        errors.append(f"daemon.control: {control} stands in daemon.publish too")
     if not config.daemon.publish:
         errors.append("daemon.publish: there is none")
     return errors
+
+
+def _in_one_spelling(endpoint: str) -> str:
+    """Return an endpoint as all that mean the same are written, if it is one."""
+    if endpoint.startswith("ipc:///"):
+        return f"ipc:///{os.path.normpath(endpoint[7:]).lstrip('/')}"
+    tcp = re.fullmatch(r"(tcp://[^:/]+):([0-9]{1,5})", endpoint)
+    return f"{tcp[1]}:{int(tcp[2])}" if tcp else endpoint
 
 
 def key_shown(key: str) -> str:

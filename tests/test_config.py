@@ -87,6 +87,18 @@ def test_all_mistakes_are_listed_at_once(tmp_path: Path) -> None:
         ("thresholds = []", "thresholds: got [], allowed a table: [thresholds]"),
         ('[[source]]\nuri = "stdin:"\n[[source]]\nuri = "stdin:?rate=8000"', "stdin: stands twice"),
         ('[daemon]\npublish = ["ipc:///a", "ipc:///a"]', "daemon.publish: ipc:///a stands twice"),
+        (
+            '[daemon]\npublish = ["ipc:///a/b", "ipc:////a//./b"]',
+            "publish: ipc:///a/b stands twice",
+        ),
+        (
+            '[daemon]\npublish = ["tcp://127.0.0.1:6203", "tcp://127.0.0.1:06203"]',
+            "daemon.publish: tcp://127.0.0.1:6203 stands twice",
+        ),
+        (
+            '[daemon]\npublish = ["ipc:///a/b"]\ncontrol = "ipc:///a//b"',
+            "daemon.control: ipc:///a/b stands in daemon.publish too",
+        ),
         ("[[thresholds]]", "thresholds: got"),
         ('[[source]]\nid = "mic\\n"', "source[0].id: got"),
         ("a = " + "[" * 3000 + "]" * 3000, "nested too deeply"),
