@@ -1,5 +1,6 @@
 """`instrd check-config`."""
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from instrd.daemon.configfile import read_config
 from instrd.daemon.endpoints import check_endpoint
 from instrd.daemon.errors import ConfigError, InstrdError
 from instrd.daemon.hearing import Hearing
-from instrd.daemon.ipc import checked_path
+from instrd.daemon.ipc import checked_path, refuse_shared
 from instrd.daemon.security import read_security
 from instrd.daemon.sources import check_source
 from instrd.models.errors import BundleError
@@ -42,9 +43,15 @@ def _checks_of(settings: Config) -> Iterator[Callable[[], object]]:
     for endpoint in settings.daemon.publish:
         yield partial(check_endpoint, endpoint, has_keys=has_keys)
     if settings.daemon.control not in {"", "none"}:
-        yield partial(checked_path, settings.daemon.control)
+        yield partial(_check_control, settings.daemon.control)
     yield partial(read_security, settings.security)
     for choice in settings.source:
         if choice.uri != "auto":
             yield partial(check_source, choice.uri, loop=choice.loop)
     yield partial(Hearing, settings, "check")
+
+
+def _check_control(endpoint: str) -> None:
+    folder = checked_path(endpoint).parent
+    if os.path.isdir(folder):  # noqa: PTH112 - it never raises
+        refuse_shared(folder)

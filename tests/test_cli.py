@@ -152,6 +152,7 @@ def test_check_config_refuses_what_run_would_refuse(
     ("old", "new", "told"),
     [
         ('control = "ipc:', 'control = "tcp:', "allowed is ipc://"),
+        ('control = "ipc:', 'control = "ipc:///tmp/x.ipc" #', "/tmp is not yours alone"),
         ('publish = ["ipc:', 'publish = ["ipc:///a\\u0000", "ipc:', "no null character"),
         (
             'publish = ["ipc:',
