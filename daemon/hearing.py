@@ -27,7 +27,7 @@ class Hearing:
 
     def change(self, config: Config, streams: Sequence[Stream]) -> Iterator[AnyMessage]:
         """Use other settings from the next hop on; on failure everything stays as it was."""
-        swap = config.model != self.config.model
+        swap = not self._is_served(config)
         bundle, classifier = load(config) if swap else (self.bundle, self.classifier)
         check_fit(config, bundle.manifest)
         self.config, self.bundle, self.classifier = config, bundle, classifier
@@ -54,6 +54,16 @@ class Hearing:
             sha256=self.bundle.sha256,
             device=self.config.model.device,
         )
+
+    def _is_served(self, config: Config) -> bool:
+        """Say whether the model of these settings is the one that judges now.
+
+        One that is asked for by the same name is looked at: it may have been trained anew.
+        """
+        asked, served = config.model, self.config.model
+        if asked is served or asked != served:
+            return asked is served
+        return find_bundle(asked.name, model_folders(config)).sha256 == self.bundle.sha256
 
 
 def load(config: Config) -> tuple[Bundle, Classifier]:

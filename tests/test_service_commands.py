@@ -10,7 +10,7 @@ from sounds import tone, two_tones
 from tone_bundle import tone_bundle
 
 from instrd.clients.control import KEYS, Request
-from instrd.clients.protocol import AnyMessage, Event, Frame, Gap, State
+from instrd.clients.protocol import AnyMessage, Event, Frame, Gap, Model, State
 from instrd.daemon import hearing
 from instrd.daemon.commands import commands_of
 from instrd.daemon.config import Config, Threshold
@@ -127,6 +127,29 @@ def test_a_model_is_swapped_between_two_hops(rig: Rig, tone_model: Path) -> None
     assert {frame.model for frame in frames} == {"tones", "other"}
     assert len(frames) == len(samples) // 1600
     assert rig.ask("list_models")["now"] == "other"
+
+
+@pytest.mark.parametrize("command", ["set_model", "reload"])
+def test_a_model_that_was_trained_anew_under_its_name_takes_over_when_it_is_asked_for(
+    tone_config: Config, tmp_path: Path, command: str
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f'[model]\nname = "tones"\nfolders = ["{tone_config.model.folders[0]}"]\n')
+    rig = Rig(tone_config)
+    rig.commands = commands_of(rig.service, partial(read_config, path))
+    given = {"model": "tones"} if command == "set_model" else {}
+    with rig:
+        first = rig.service.hearing.classifier
+        rig.ask(command, **given)
+        assert rig.service.hearing.classifier is first
+        tone_bundle(Path(tone_config.model.folders[0]) / "tones", threshold_on=(0.9, 0.9))
+        rig.ask("set_mask", labels=("low",))
+        assert rig.service.hearing.classifier is first
+        rig.ask(command, **given)
+        assert rig.service.hearing.classifier is not first
+        told = rig.of(Model)[-1]
+        assert isinstance(told, Model)
+        assert told.thresholds_on == (0.9, 0.9)
 
 
 def test_commands_tell_what_is_there(rig: Rig) -> None:
