@@ -78,8 +78,8 @@ def request(endpoint: str, cmd: str, *, timeout_s: float = 2.0, **fields: Any) -
         socket.linger = 0
         try:
             socket.connect(endpoint)
-        except zmq.ZMQError as error:
-            raise ControlError(f"cannot connect to {endpoint}: {error}") from error
+        except (zmq.ZMQError, UnicodeEncodeError) as error:
+            raise ControlError(f"cannot connect to {endpoint!r}: {error}") from error
         socket.send(msgspec.json.encode(question))
         if not socket.poll(round(timeout_s * 1000)):
             raise ControlError(

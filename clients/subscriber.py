@@ -221,5 +221,5 @@ def _secure(
 def _connect(socket: zmq.Socket[bytes], endpoint: str) -> None:
     try:
         socket.connect(endpoint)
-    except zmq.ZMQError as error:
-        raise ConnectionError(f"cannot connect to {endpoint}: {error}") from error
+    except (zmq.ZMQError, UnicodeEncodeError) as error:
+        raise ConnectionError(f"cannot connect to {endpoint!r}: {error}") from error

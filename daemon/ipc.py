@@ -68,6 +68,10 @@ def checked_path(endpoint: str) -> Path:
         raise WireError(f"cannot bind {endpoint}: allowed is ipc:// and an absolute path")
     if "\0" in endpoint:
         raise WireError(f"cannot bind {endpoint!r}: a path holds no null character")
+    try:
+        endpoint.encode()
+    except UnicodeEncodeError as error:  # it is told to others, as text
+        raise WireError(f"cannot bind {endpoint!r}: allowed is a path in UTF-8") from error
     length = len(os.fsencode(path))
     if length > zmq.IPC_PATH_MAX_LEN:
         raise WireError(

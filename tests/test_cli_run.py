@@ -208,3 +208,20 @@ def test_a_name_made_from_a_file_is_none_that_another_source_was_given(
     assert call("check-config", settings) == 0
     assert call("run", "--config", settings, "--no-dashboard") == 0
     assert sorted(names) == ["two", "two-2"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "--publish"),
+        ("run", "--control"),
+        ("ask", "ping", "--connect"),
+    ],
+)
+def test_an_endpoint_that_is_no_text_is_refused_in_a_sentence(
+    settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    endpoint = os.fsdecode(f"ipc://{tmp_path}/p".encode() + b"\xff")
+    given = ("--config", settings) if command[0] == "run" else ()
+    assert call(*command, endpoint, *given) == 2
+    assert "instrd: cannot " in capsys.readouterr().err

@@ -273,9 +273,10 @@ def test_an_unknown_kind_is_refused_with_the_allowed_ones() -> None:
         Subscriber(kinds=["sound"])
 
 
-def test_an_endpoint_that_is_none_is_refused() -> None:
-    with pytest.raises(ConnectionError, match="cannot connect to nowhere"):
-        Subscriber("nowhere")
+@pytest.mark.parametrize("endpoint", ["nowhere", "ipc:///nowhere\udcff"])
+def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
+    with pytest.raises(ConnectionError, match=r"cannot connect to '(ipc:///)?nowhere"):
+        Subscriber(endpoint)
 
 
 def test_lines_tell_what_begins_and_ends(daemon: FakeDaemon, subscriber: Subscriber) -> None:
