@@ -69,6 +69,16 @@ def test_a_loop_starts_over_without_a_gap(tmp_path: Path) -> None:
     assert np.array_equal(np.array(heard[: 3 * len(samples)], np.float32), np.tile(samples, 3))
 
 
+def test_a_looped_file_that_is_replaced_by_one_of_another_rate_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "loop.wav"
+    soundfile.write(path, noise(0.25), RATE_HZ)
+    source = open_source(str(path), pace="fast", loop=True)
+    assert source.read() is not None
+    soundfile.write(path, noise(0.25), 8_000)
+    with pytest.raises(SourceError, match="got 8000 Hz, allowed as before 16000 Hz"):
+        source.read()
+
+
 def test_a_closed_file_gives_nothing_more(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, noise(2.0), RATE_HZ)

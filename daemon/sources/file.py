@@ -24,7 +24,10 @@ def open_file(uri: SourceUri, pace: Pace, *, loop: bool) -> Source:
     rate_hz = _rate_of(path)
     size, at_once = block_size(rate_hz, pace), DECODED_BLOCKS if pace == "realtime" else 1
     return Replay(
-        lambda: _blocks(path, size, at_once), rate_hz, f"file {shown(Path(path.name))}", loop=loop
+        lambda: _blocks(path, rate_hz, size, at_once),
+        rate_hz,
+        f"file {shown(Path(path.name))}",
+        loop=loop,
     )
 
 
@@ -36,10 +39,18 @@ def _rate_of(path: Path) -> int:
         raise SourceError(str(error)) from error
 
 
-def _blocks(path: Path, size: int, at_once: int) -> Iterator[NDArray[np.float32]]:
+def _blocks(path: Path, rate_hz: int, size: int, at_once: int) -> Iterator[NDArray[np.float32]]:
     try:
-        for decoded in AudioFile(path).blocks(size * at_once):
-            for first in range(0, len(decoded), size):
-                yield decoded[first : first + size]
+        with AudioFile(path) as file:
+            _check_rate(file, rate_hz)
+            for decoded in file.blocks(size * at_once):
+                for first in range(0, len(decoded), size):
+                    yield decoded[first : first + size]
     except AudioFileError as error:
         raise SourceError(str(error)) from error
+
+
+def _check_rate(file: AudioFile, rate_hz: int) -> None:
+    """Refuse a file that was replaced since its rate was told."""
+    if file.rate_hz != rate_hz:
+        raise AudioFileError(file.path, f"got {file.rate_hz} Hz, allowed as before {rate_hz} Hz")
