@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from instrd.daemon.errors import SourceError
-from instrd.daemon.sources import Block, Source, open_source
+from instrd.daemon.sources import Block, Pace, Source, open_source
 from instrd.models.audiofile import MP3_SLACK_FRAMES, AudioFile, read_audio
 from instrd.models.errors import AudioFileError
 
@@ -67,6 +67,21 @@ def test_a_loop_starts_over_without_a_gap(tmp_path: Path) -> None:
         assert isinstance(block, Block)
         heard.extend(block.samples)
     assert np.array_equal(np.array(heard[: 3 * len(samples)], np.float32), np.tile(samples, 3))
+
+
+@pytest.mark.parametrize("count", [1, 7, 400, 401, 799])
+@pytest.mark.parametrize("pace", ["fast", "realtime"])
+def test_a_loop_of_a_few_samples_is_played_in_blocks(
+    tmp_path: Path, count: int, pace: Pace
+) -> None:
+    path = tmp_path / "short.wav"
+    samples = noise(0.05)[:count, 0]
+    soundfile.write(path, samples, RATE_HZ, subtype="FLOAT")
+    source = open_source(str(path), pace=pace, loop=True)
+    blocks = [source.read() for _ in range(3)]
+    heard = [block.samples for block in blocks if isinstance(block, Block)]
+    assert [len(block) for block in heard] == 3 * [800 // count * count]
+    assert np.array_equal(np.concatenate(heard), np.tile(samples, 3 * (800 // count)))
 
 
 def test_a_looped_file_that_is_replaced_by_one_of_another_rate_is_refused(tmp_path: Path) -> None:
