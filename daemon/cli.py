@@ -28,16 +28,15 @@ from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.hearing import Hearing, model_folders
 from instrd.daemon.printing import FULL, complain, discard
 from instrd.daemon.recording.devices import list_devices
+from instrd.daemon.rules import check_labels
 from instrd.daemon.run import run as run_daemon
 from instrd.daemon.tables import device_table, model_table, verdict_table
 from instrd.models.audiofile import files_below
+from instrd.models.bundle import find_bundle
 from instrd.models.errors import AudioFileError, BundleError
 
 S = TypeVar("S", bound=msgspec.Struct)
-ON_PURPOSE = (
-    *(InstrdError, BundleError, AudioFileError),
-    *(KeyFileError, ControlError, ConnectionError),
-)
+ON_PURPOSE = (InstrdError, BundleError, AudioFileError, KeyFileError, ControlError, ConnectionError)
 OF_PROGRAM = ("--help", "-h", "--version")
 """Options that belong to `instrd`; any other one before a command belongs to `instrd run`."""
 
@@ -174,8 +173,7 @@ for command in (tail, watch, ask, keygen, check_config):
 @app.command()
 def devices() -> None:
     """List the microphones and line inputs, for --source mic:NAME."""
-    found = list_devices()
-    if not found:
+    if not (found := list_devices()):
         print("no microphone or line input is there; `instrd doctor` may say why")
         return
     Console().print(device_table(found))
@@ -231,6 +229,7 @@ def _with_mask(config: Config, text: str | None) -> Config:
     labels = tuple(label.strip() for label in text.split(","))
     if not all(labels):
         raise ConfigError(f"--mask: got {text!r}, allowed: labels, as piano,guitar")
+    check_labels("--mask", labels, find_bundle(config.model.name, model_folders(config)).manifest)
     return _given(config, decision=_given(config.decision, mask=labels))
 
 

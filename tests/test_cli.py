@@ -86,7 +86,7 @@ def test_classify_takes_folders_too(
         (["--publish", "carrier-pigeon"], "carrier-pigeon"),
         (["run", "--model", "nothing"], "tones"),
         (["run", "--device", "abacus"], "--device: got 'abacus', allowed: cpu, cuda"),
-        (["classify", "x.wav", "--mask", "low,harp"], "got harp; model tones has: low, high"),
+        (["classify", "x.wav", "--mask", "low,harp"], "--mask: got harp; model tones has: low"),
         (["classify", "x.wav", "--mask", ""], "--mask: got ''"),
         (["classify", "x.wav", "--frames"], "--frames"),
         (["run", "--source", "stdin:", "--source", "stdin:"], "only one standard input"),
