@@ -53,14 +53,15 @@ MP3_LENGTH_WITHIN = 48
 def files_below(folder: Path) -> list[Path]:
     """Return the files below a folder that are audio by their suffix, in order; none hidden.
 
-    Of what is no folder, or may not be looked into, there are none.
+    A link to nothing is among them: whoever reads it is told. Of what is no folder, or may not be
+    looked into, there are none.
     """
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = (name for name in folders if not name.startswith("."))
         paths = (Path(place, name) for name in names if not name.startswith("."))
         found += [path for path in paths if path.suffix.lower() in SUFFIXES]
-    return sorted(path for path in found if os.path.isfile(path))  # noqa: PTH113 - it never raises
+    return sorted(found)
 
 
 class AudioFile:

@@ -64,13 +64,15 @@ def test_classify_takes_folders_too(
     empty.mkdir()
     for name in ("b.WAV", "deep/a.wav", ".hidden.wav", ".trash/c.wav", "notes.txt"):
         (takes / name).write_bytes(two.read_bytes())
+    (takes / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
     too_long = "x" * 300
     files = (takes, empty, too_long)
     assert call("classify", *files, "--config", settings, "--format", "json") == 2
     shown = capsys.readouterr()
     paths = [json.loads(line)["path"] for line in shown.out.splitlines()]
     assert paths == [str(takes / name) for name in ("b.WAV", "deep/a.wav")]
-    assert "left out 2 of 4 files" in shown.err
+    assert "left out 3 of 5 files" in shown.err
+    assert f"{takes / 'gone.wav'}: no such file" in shown.err
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,14 @@ def test_folders_are_classes_in_parts_or_without(tmp_path: Path) -> None:
     assert one.group == train.group == validation.group == "drum: kick"
 
 
+def test_what_lies_in_hidden_folders_is_left_aside(tmp_path: Path) -> None:
+    for place in ("drum", "drum/.cache", ".cache", ".cache/drum"):
+        write(tmp_path / "train" / place / "kick.wav", hiss(1))
+    folder = read_folder(tmp_path)
+    assert [clip.path for clip in folder.clips] == [tmp_path / "train" / "drum" / "kick.wav"]
+    assert folder.files_without_row == ()
+
+
 @pytest.mark.parametrize("labels", ["published", "corrected"])
 def test_a_folder_without_labelled_audio_is_one_error_that_says_what_was_looked_for(
     tmp_path: Path, labels: str

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from instrd.models.audiofile import SUFFIXES
 from instrd.training.errors import TrainingError
 
 Part = Literal["train", "test", "validation", ""]
@@ -93,15 +92,6 @@ def odd_spellings(spellings: Iterable[str]) -> dict[str, tuple[str, ...]]:
         for label, ways in sorted(found.items())
         if len(ways) > 1 or not any(label in way.lower().replace(" ", "_") for way in ways)
     }
-
-
-def audio_files(folder: Path) -> list[Path]:
-    """Return all audio files below a folder, by name, hidden ones left aside."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-    )
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:

@@ -10,12 +10,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from instrd.models.audiofile import files_below
 from instrd.training.labelled_folder import (
     Clip,
     LabelledFolder,
     Labels,
     Part,
-    audio_files,
     label_of,
     odd_spellings,
     read_table,
@@ -42,7 +42,7 @@ def read_kaggle(root: Path, labels: Labels) -> LabelledFolder:
     files = {
         (part, path.name): path
         for part, folder in SOUND_FOLDERS.items()
-        for path in audio_files(root / folder)
+        for path in files_below(root / folder)
     }
     spellings: list[str] = []
     rows: list[Row] = []

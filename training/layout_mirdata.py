@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from instrd.models.audiofile import files_below
 from instrd.training.labelled_folder import (
     PARTS,
     Clip,
     LabelledFolder,
     LayoutError,
-    audio_files,
     label_of,
 )
 
@@ -137,5 +137,5 @@ def read_mirdata(root: Path, name: str, initialize: Initialize = initialize) -> 
         command = f"mirdata.initialize({name!r}, {str(root)!r}).download(['index'])"
         raise LayoutError(root, f"mirdata says: {error} The index comes by {command}") from error
     classes = tuple(sorted({clip.label for clip in clips}))
-    strays = tuple(path for path in audio_files(root) if path not in listed)
+    strays = tuple(path for path in files_below(root) if path not in listed)
     return LabelledFolder(root, "mirdata", tuple(clips), classes, {}, tuple(missing), strays)

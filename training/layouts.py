@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from instrd.models.audiofile import files_below
 from instrd.training.labelled_folder import (
     PARTS,
     Clip,
@@ -10,7 +11,6 @@ from instrd.training.labelled_folder import (
     Labels,
     LayoutError,
     Part,
-    audio_files,
     label_of,
     odd_spellings,
     read_table,
@@ -61,21 +61,25 @@ def _read_manifest(root: Path) -> LabelledFolder:
         tuple(sorted({label_of(spelling) for spelling in spellings})),
         odd_spellings(spellings),
         tuple(missing),
-        tuple(path for path in audio_files(root) if path not in listed),
+        tuple(path for path in files_below(root) if path not in listed),
     )
 
 
 def _class_folders(root: Path) -> Iterator[tuple[Part, Path]]:
     """Yield (part, folder of one class); nothing if no folder holds audio."""
-    folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
-    if not any(audio_files(folder) for folder in folders):
+    folders = _folders_in(root)
+    if not any(files_below(folder) for folder in folders):
         return
     for folder in folders:
         part = PARTS.get(folder.name.lower(), "")
         if part:
-            yield from ((part, below) for below in sorted(folder.iterdir()) if below.is_dir())
+            yield from ((part, below) for below in _folders_in(folder))
         else:
             yield "", folder
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
 
 
 def _read_class_folders(root: Path, folders: list[tuple[Part, Path]]) -> LabelledFolder:
@@ -83,7 +87,7 @@ def _read_class_folders(root: Path, folders: list[tuple[Part, Path]]) -> Labelle
         Clip(path, label, take_group(path.stem, label), part)
         for part, folder in folders
         for label in [label_of(folder.name)]
-        for path in audio_files(folder)
+        for path in files_below(folder)
     )
     names = [folder.name for _, folder in folders]
     inside = {clip.path for clip in clips}
@@ -93,5 +97,5 @@ def _read_class_folders(root: Path, folders: list[tuple[Part, Path]]) -> Labelle
         clips,
         tuple(sorted({label_of(name) for name in names})),
         odd_spellings(names),
-        files_without_row=tuple(path for path in audio_files(root) if path not in inside),
+        files_without_row=tuple(path for path in files_below(root) if path not in inside),
     )

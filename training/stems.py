@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from instrd.models.audiofile import files_below
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.training.errors import TrainingError
-from instrd.training.labelled_folder import audio_files
 from instrd.training.new_file import new_file
 from instrd.training.organs import play_organs
 from instrd.training.performances import scores_for
@@ -198,7 +198,7 @@ def _synthetic_jobs(recipe: Recipe, sounds: Sounds) -> Iterator[Job]:
 
 
 def _recordings(folder: Path) -> list[Path]:
-    if found := audio_files(folder):
+    if found := files_below(folder):
         return found
     raise TrainingError(folder, "holds no recording of speech")
 
