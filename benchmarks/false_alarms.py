@@ -65,7 +65,6 @@ def names(paths: Sequence[Path]) -> list[str]:
 def count_ons(hearing: Hearing, rate_hz: int, blocks: Blocks) -> tuple[Counter[str], float]:
     """Return the `on` events by label, and the seconds of audio."""
     clock = SampleClock(rate_hz)
-    clock.stamp(0, 0)
     place = Place("test", rate_hz, 0, clock)
     stream = Stream(place, hearing.config, hearing.classifier, hearing.numbers, lambda: 0)
     ons: Counter[str] = Counter()

@@ -51,7 +51,6 @@ def looped(clip: Clip, data: Path, seconds: float) -> Floats:
 def latency_s(hearing: Hearing, sound: Floats, label: str, onset: int) -> float | None:
     """Return the time from the onset to the `on` of a label; None if it never comes."""
     clock = SampleClock(RATE_HZ)
-    clock.stamp(0, 0)
     place = Place("test", RATE_HZ, 0, clock)
     stream = Stream(place, hearing.config, hearing.classifier, hearing.numbers, lambda: 0)
     for first in range(0, len(sound) - stream.hop + 1, stream.hop):

@@ -123,5 +123,5 @@ class Capture:
             self.overflows += 1
             ring.lose(block.lost, block.reason)
         position = ring.captured + len(block.samples)
-        epoch.clock.stamp(position, block.t_end_us, anew=block.anew)
+        epoch.clock.stamp(position, block.t_end_ns, anew=block.anew)
         ring.write(block.samples, waits=self._lossless)

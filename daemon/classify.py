@@ -96,7 +96,6 @@ class _Course(NamedTuple):
 def _course(path: Path, hearing: Hearing, gate: GateLevels) -> _Course:
     file = AudioFile(path)
     clock = SampleClock(file.rate_hz)
-    clock.stamp(0, 0)
     place = Place("file", file.rate_hz, 0, clock)
     config = msgspec.structs.replace(hearing.config, gate=gate)
     stream = Stream(place, config, hearing.classifier, hearing.numbers, lambda: 0)

@@ -15,12 +15,18 @@ from instrd.daemon.config import Config
 from instrd.daemon.control import ControlSocket
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.publisher import Publisher
+from instrd.daemon.sampleclock import wall_ahead_us
 from instrd.daemon.service import Chosen, Service
 from instrd.daemon.signals import StopWish
 from instrd.daemon.sources import Block, Unbroken
 
 RATE_HZ = 16_000
 Floats = np.ndarray
+
+
+def dated_s(t_us: int) -> float:
+    """Return how a time on the wire was dated by the source, to a millisecond."""
+    return round(t_us - wall_ahead_us(), -3) / 1e6
 
 
 class Played:
@@ -60,7 +66,7 @@ class Played:
         piece = self._samples[self._position : self._position + self._block]
         lost = self._lost_at.pop(self._position, 0)
         self._position += len(piece)
-        return Block(piece, lost, round(1e15 + self._position * 1e6 / RATE_HZ))
+        return Block(piece, lost, round(self._position * 1e9 / RATE_HZ))
 
     def close(self) -> None:
         self._closed.set()

@@ -55,7 +55,7 @@ class Heard:
     epochs: int = 0
     missed: int = 0
     """Samples that were lost, and named."""
-    began_us: int = 0
+    began_ns: int = 0
 
     def take_all(self) -> None:
         while (item := self.feed.read()) is not None:
@@ -64,10 +64,10 @@ class Heard:
     def _take(self, item: Item) -> None:
         match item:
             case Block():
-                self.began_us = self.began_us or self._first_us(item)
+                self.began_ns = self.began_ns or self._first_ns(item)
                 self.blocks.append(item)
                 self.missed += item.lost
-                self.delays_us.append(time.time_ns() // 1000 - item.t_end_us)
+                self.delays_us.append((time.monotonic_ns() - item.t_end_ns) // 1000)
             case Opened():
                 self.rate_hz, self.epochs = item.rate_hz, self.epochs + 1
             case Missed():
@@ -82,11 +82,11 @@ class Heard:
     @property
     def unaccounted_s(self) -> float:
         """How much less has come, or been named as lost, than time has gone by."""
-        passed_s = (self.blocks[-1].t_end_us - self.began_us) / 1e6
+        passed_s = (self.blocks[-1].t_end_ns - self.began_ns) / 1e9
         return passed_s - (len(self.samples) + self.missed) / self.rate_hz
 
-    def _first_us(self, block: Block) -> int:
-        return block.t_end_us - round(len(block.samples) * 1e6 / self.rate_hz)
+    def _first_ns(self, block: Block) -> int:
+        return block.t_end_ns - round(len(block.samples) * 1e9 / self.rate_hz)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import cast
 
 import msgspec
 import pytest
-from service_rig import RATE_HZ, Played, Rig
+from service_rig import RATE_HZ, Played, Rig, dated_s
 from sounds import TWO_TONES, silence, tone, two_tones
 
 from instrd.clients.protocol import (
@@ -35,7 +35,7 @@ def test_a_source_is_followed_from_its_first_sample_to_its_end(rig: Rig) -> None
     ons = [m for m in rig.messages if isinstance(m, Event) and m.event == "on"]
     assert [on.label for on in ons] == ["low", "high"]
     for on, (_, on_s, _) in zip(ons, TWO_TONES, strict=True):
-        assert on.t_on_us / 1e6 - 1e9 == pytest.approx(on_s, abs=0.35)
+        assert dated_s(on.t_on_us) == pytest.approx(on_s, abs=0.35)
     last = rig.of(Heartbeat)[-1]
     assert isinstance(last, Heartbeat)
     account = last.sources["s0"]

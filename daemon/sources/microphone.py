@@ -12,7 +12,6 @@ from instrd.clients.protocol import Condition, GapReason
 from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.recording.child import Child
 from instrd.daemon.recording.messages import Heard, Missing, Opened, Said, Wanted
-from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.silence import LOOK_S, Silence
 from instrd.daemon.sources import source
 from instrd.daemon.sources.flatness import FLAT_S, Flatness
@@ -168,9 +167,8 @@ class Microphone:
             yield from self._stand("flat", f"nothing but zeros for {FLAT_S:g} s")
         else:
             yield from self._stand("running")
-        age_us = (now_ns - heard.t_end_ns) // 1000
         reason = _why_lost(heard, stalled=epoch.stalled)
-        yield Block(samples, heard.lost + heard.unread, wall_us() - age_us, reason)
+        yield Block(samples, heard.lost + heard.unread, heard.t_end_ns, reason)
         epoch.recovered += len(samples)
         if heard.lost or epoch.recovered > RECOVERED_S * epoch.opened.rate_hz:
             epoch.stalled = False

@@ -6,7 +6,6 @@ from dataclasses import replace
 from threading import Event
 
 from instrd.daemon.config import Pace
-from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.sources.source import LIVE_BLOCKS_PER_S, Block, Source, Standing
 
 LATEST_S = 2 / LIVE_BLOCKS_PER_S
@@ -30,13 +29,12 @@ class Paced:
         *,
         live: bool = False,
         now_s: Callable[[], float] = time.monotonic,
-        now_us: Callable[[], int] = wall_us,
         wait: Callable[[Event, float], bool] = Event.wait,
     ) -> None:
         self._source = source
         self._waits = pace == "realtime"
         self._live = live
-        self._now_s, self._now_us, self._wait = now_s, now_us, wait
+        self._now_s, self._wait = now_s, wait
         self._closed = Event()
         self._began_s = 0.0
         """When sample 0 was due, had all that has come so far followed without a pause."""
@@ -63,7 +61,7 @@ class Paced:
             self._began_s += now_s - self._due_s(first)
             early_s = len(block.samples) / self.rate_hz
         self._position = first + len(block.samples)
-        dated = replace(block, t_end_us=self._now_us() + round(1e6 * early_s), anew=anew)
+        dated = replace(block, t_end_ns=round(1e9 * (now_s + early_s)), anew=anew)
         if not self._waits:
             return dated
         if early_s <= 0.0:

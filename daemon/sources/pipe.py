@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+import time
 from threading import Event
 from typing import Annotated, Literal
 
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 
 from instrd.daemon.config import Pace
 from instrd.daemon.errors import SourceError
-from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.sources.source import Block, Source, Standing, block_size
 from instrd.daemon.sources.uri import RateHz, SourceUri
 from instrd.models.audiofile import LOUDEST, are_sound
@@ -94,7 +94,7 @@ class Pipe:
         whole = len(self._rest) // self._frame * self._frame
         block, self._rest = self._rest[:whole], self._rest[whole:]
         waited, self._waited = self._waited, False
-        return Block(self._decode(block), 0, wall_us(), anew=waited)
+        return Block(self._decode(block), 0, time.monotonic_ns(), anew=waited)
 
     def close(self) -> None:
         self._closed.set()

@@ -1,5 +1,6 @@
 """Sound that is there already: read as fast as it is asked for, once or for ever."""
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import chain, islice, repeat
 from threading import Event
@@ -7,7 +8,6 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.daemon.sampleclock import wall_us
 from instrd.daemon.sources.source import Block, block_size
 
 Blocks = Iterator[NDArray[np.float32]]
@@ -31,7 +31,7 @@ class Replay:
         if samples is None:
             self._blocks = iter(())
             return None
-        return Block(samples, 0, wall_us())
+        return Block(samples, 0, time.monotonic_ns())
 
     def close(self) -> None:
         # The reading thread may be inside the file: it lets go of it, not we.

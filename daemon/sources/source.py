@@ -22,8 +22,8 @@ class Block:
     """(n,) mono, full scale +-1, n >= 1."""
     lost: int
     """Samples that the source lost right before these."""
-    t_end_us: int
-    """When the last sample was captured, UTC microseconds."""
+    t_end_ns: int
+    """When the last sample was captured, on the monotonic clock, which nobody sets."""
     reason: GapReason = "overflow"
     """Why they were lost, if any were."""
     anew: bool = False
