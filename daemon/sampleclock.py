@@ -10,6 +10,8 @@ STEP_US = 30_000
 """The wall clock runs away from the monotonic one by so much only where somebody has set it."""
 LOOKS = 3
 """Whoever reads two clocks may be interrupted in between, but hardly each time."""
+REMEMBERED = 64
+"""Pieces; a pause takes a block and the time to notice it, so that these reach back for seconds."""
 DRIFT_AFTER_S = 30.0
 """Before this much audio the drift is mostly jitter and is reported as 0."""
 
@@ -96,7 +98,7 @@ class SampleClock:
         """Correct the newest piece, or let another begin behind the last stamp."""
         origin_us = self._origin_us + self._ahead_us
         if begins and self._position > 0:
-            self._pieces = (self._pieces[-1], Piece(self._position, origin_us))
+            self._pieces = (*self._pieces[1 - REMEMBERED :], Piece(self._position, origin_us))
         else:
             newest = self._pieces[-1]
             self._pieces = (*self._pieces[:-1], newest._replace(origin_us=origin_us))

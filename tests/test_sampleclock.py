@@ -56,6 +56,17 @@ def test_what_stood_still_begins_anew_and_what_came_before_keeps_its_times() -> 
     assert abs(clock.drift_ppm) < 100.0
 
 
+def test_what_came_before_each_of_many_pauses_keeps_its_times() -> None:
+    clock = SampleClock(RATE_HZ, lambda: 0)
+    came_us, t_us = {}, BEGAN_US
+    for n in range(1, 21):
+        t_us += 20_000.0 if n % 3 else 300_000.0
+        came_us[n * BLOCK] = t_us
+        clock.stamp(n * BLOCK, round(1e3 * t_us), anew=n % 3 == 0)
+    for position, t_us in came_us.items():
+        assert clock.time_us(position - 1) == pytest.approx(t_us, abs=1e6 / RATE_HZ + 1)
+
+
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0, 0.9, -0.9, 0.128, -0.05])
 def test_a_wall_clock_that_is_set_moves_what_follows_and_is_no_drift(step_s: float) -> None:
     ahead_us = [round(1e15)]
