@@ -5,6 +5,7 @@ import select
 import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,6 +103,20 @@ def test_a_pipe_that_brings_nothing_for_long_says_so_and_when_it_goes_on(
     assert isinstance(items[-1], Block)
     assert len(items[-1].samples) == 2
     assert items[-1].anew  # it was waited for
+
+
+def test_a_block_tells_what_has_been_sent_behind_it_but_a_file_is_not_sent(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading):
+        pipe.write(bytes(2 * 3000 + 1))
+        block = Pipe(reading, PipeOptions(), "realtime").read()
+        assert isinstance(block, Block)
+        assert (len(block.samples), block.queued) == (2400, 600)
+    (tmp_path / "sound.raw").write_bytes(bytes(2 * 3000))
+    with (tmp_path / "sound.raw").open("rb") as file:
+        block = Pipe(file.fileno(), PipeOptions(), "realtime").read()
+        assert isinstance(block, Block)
+        assert block.queued == 0
 
 
 def test_how_a_pipe_fares_is_told_at_once_at_the_real_pace() -> None:

@@ -74,8 +74,7 @@ def open_feed(
 def open_source(uri: str, *, pace: Pace, loop: bool = False) -> Source:
     """Open a file, a pipe or a synthesiser. Raises SourceError where it cannot be opened."""
     address = _address(uri)
-    source = OPENERS[address.scheme](address, pace, loop=loop)
-    return Paced(source, pace, live=address.scheme == "stdin")
+    return Paced(OPENERS[address.scheme](address, pace, loop=loop), pace)
 
 
 def check_source(uri: str, *, loop: bool = False) -> None:

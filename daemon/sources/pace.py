@@ -17,8 +17,8 @@ AT_ONCE_S = LATEST_S + 1 / LIVE_BLOCKS_PER_S
 class Paced:
     """Holds each block back until its last sample is due; catches up if it is a little late.
 
-    A source that was kept waiting for longer plays on from then. A `live` one, whose sender goes
-    on meanwhile, does so only if it was the sender who stood still, which its blocks say.
+    A source that was kept waiting for longer plays on from then. So does one whose sender goes on
+    meanwhile, but what is queued is caught up with, unless the sender itself stood still.
     At the pace `fast` it holds nothing back, but dates the samples as if it did.
     """
 
@@ -27,13 +27,11 @@ class Paced:
         source: Source,
         pace: Pace = "realtime",
         *,
-        live: bool = False,
         now_s: Callable[[], float] = time.monotonic,
         wait: Callable[[Event, float], bool] = Event.wait,
     ) -> None:
         self._source = source
         self._waits = pace == "realtime"
-        self._live = live
         self._now_s, self._wait = now_s, wait
         self._closed = Event()
         self._began_s = 0.0
@@ -53,20 +51,22 @@ class Paced:
         if not isinstance(block, Block):
             return block
         now_s, first = self._now_s(), self._position + block.lost
-        early_s = self._due_s(first + len(block.samples)) - now_s
+        end = first + len(block.samples)
         # Not before a block is there: what sends it may start later, and pause.
-        stood_still = early_s < -LATEST_S and (block.anew or not self._live)
-        anew = self._position == 0 or (self._waits and stood_still)
+        begins = self._position == 0
+        queued_s = 0.0 if begins or block.anew else block.queued / self.rate_hz
+        stood_still = now_s - self._due_s(end) > LATEST_S + queued_s
+        anew = begins or (self._waits and stood_still)
         if anew:
-            self._began_s += now_s - self._due_s(first)
-            early_s = len(block.samples) / self.rate_hz
-        self._position = first + len(block.samples)
-        dated = replace(block, t_end_ns=round(1e9 * (now_s + early_s)), anew=anew)
-        if not self._waits:
-            return dated
-        if early_s <= 0.0:
-            return replace(block, anew=False)
-        return None if self._wait(self._closed, early_s) else dated
+            self._began_s += now_s - queued_s - self._due_s(first)
+        self._position, due_s = end, self._due_s(end)
+        t_end_s = due_s
+        if self._waits:
+            # What is queued was captured later than this block.
+            t_end_s = max(due_s, block.t_end_ns / 1e9 - queued_s)
+            if due_s > now_s and self._wait(self._closed, due_s - now_s):
+                return None
+        return replace(block, t_end_ns=round(1e9 * t_end_s), anew=anew)
 
     def close(self) -> None:
         self._closed.set()

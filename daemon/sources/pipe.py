@@ -1,8 +1,11 @@
 """`stdin:`: raw samples from a pipe."""
 
+import fcntl
 import os
 import select
+import stat
 import sys
+import termios
 import time
 from threading import Event
 from typing import Annotated, Literal
@@ -66,6 +69,8 @@ class Pipe:
     def __init__(self, descriptor: int, options: PipeOptions, pace: Pace) -> None:
         self.rate_hz = options.rate
         self._descriptor = descriptor
+        mode = os.fstat(descriptor).st_mode
+        self._is_sent = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
         self._format, self._channels = options.format, options.channels
         self._dtype, self._scale = SAMPLE_TYPES[options.format]
         self._frame = np.dtype(self._dtype).itemsize * options.channels
@@ -94,7 +99,8 @@ class Pipe:
         whole = len(self._rest) // self._frame * self._frame
         block, self._rest = self._rest[:whole], self._rest[whole:]
         waited, self._waited = self._waited, False
-        return Block(self._decode(block), 0, time.monotonic_ns(), anew=waited)
+        queued = self._bytes_queued() // self._frame
+        return Block(self._decode(block), 0, time.monotonic_ns(), anew=waited, queued=queued)
 
     def close(self) -> None:
         self._closed.set()
@@ -108,6 +114,13 @@ class Pipe:
             return os.read(self._descriptor, self._most)
         except OSError as error:
             raise SourceError(f"source stdin: cannot be read ({error.strerror})") from error
+
+    def _bytes_queued(self) -> int:
+        """Return what has been sent and not been read; a file is not sent, it is there."""
+        if not self._is_sent:
+            return 0
+        count = fcntl.ioctl(self._descriptor, termios.FIONREAD, bytes(4))
+        return int.from_bytes(count, sys.byteorder)
 
     def _decode(self, block: bytes) -> NDArray[np.float32]:
         frames = np.frombuffer(block, self._dtype).reshape(-1, self._channels)

@@ -29,6 +29,8 @@ class Block:
     anew: bool = False
     """The source stood still before these: when they were captured does not follow from when
     those before them were."""
+    queued: int = 0
+    """Samples behind these that have come already; what does not fit there was not sent."""
 
 
 @dataclass(frozen=True, slots=True)
