@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instrd.daemon.config import Pace
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.sources import Block, open_source
 from instrd.daemon.sources.pace import LATEST_S, Paced
@@ -50,11 +51,13 @@ class Sender:
     rate_hz = 1000
     description = "sender"
 
-    def __init__(self, after_s: Iterable[float], *, holds: int = 0) -> None:
+    def __init__(
+        self, after_s: Iterable[float], *, holds: int = 0, pace: Pace = "realtime"
+    ) -> None:
         self._after_s, self._holds = list(after_s), holds
         self.now_s = 1e6
         self._ready_s = self.now_s
-        self.paced = Paced(self, now_s=lambda: self.now_s, wait=self._wait)
+        self.paced = Paced(self, pace, now_s=lambda: self.now_s, wait=self._wait)
 
     @property
     def now_ns(self) -> int:
@@ -219,6 +222,26 @@ def test_behind_a_long_pause_of_ours_no_more_than_the_pipe_holds_is_caught_up_wi
     assert at_once <= 700 / 50
     assert np.diff(came_s[11 + at_once :]) == pytest.approx(BLOCK_S)
     assert clock.time_us(50_000) == pytest.approx(1e6 * sender.now_s, abs=2)
+
+
+@pytest.mark.parametrize("pause_s", [0.3, 8.0])
+def test_at_the_fast_pace_too_what_follows_a_pause_has_the_times_at_which_it_came(
+    pause_s: float,
+) -> None:
+    sender = Sender([BLOCK_S] * 20 + [pause_s] + [BLOCK_S] * 20, holds=700, pace="fast")
+    played = sender.play()
+    assert [n for n, (_, block) in enumerate(played) if block.anew] == [0, 20]
+    for at_s, block in played:
+        assert block.t_end_ns / 1e9 == pytest.approx(at_s, abs=BLOCK_S + 0.001)
+
+
+def test_at_the_fast_pace_our_own_slowness_moves_no_times() -> None:
+    sender = Sender([0.0] * 40, holds=700, pace="fast")
+    ends_ns = []
+    while isinstance(block := sender.paced.read(), Block):
+        ends_ns.append(block.t_end_ns)
+        sender.now_s += 3 * BLOCK_S
+    assert np.diff(ends_ns) == pytest.approx(1e9 * BLOCK_S)
 
 
 @pytest.mark.parametrize("slower", [1.001, 1.01, 1.05, 1.2])

@@ -56,7 +56,8 @@ class Paced:
         begins = self._position == 0
         queued_s = 0.0 if begins or block.anew else block.queued / self.rate_hz
         stood_still = now_s - self._due_s(end) > LATEST_S + queued_s
-        anew = begins or (self._waits and stood_still)
+        # What holds nothing back is late for our slowness too, which moves no times.
+        anew = begins or (stood_still and (self._waits or block.anew))
         if anew:
             self._began_s += now_s - queued_s - self._due_s(first)
         self._position, due_s = end, self._due_s(end)
