@@ -4,6 +4,7 @@ import os
 import select
 import threading
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,14 +22,23 @@ DEADLINE_S = 5.0
 
 
 class Looks:
-    """Stands for `select`: finds no bytes so many times in a row, then what is there."""
+    """Stands for `select`: finds no bytes so many times in a row, then what is there.
 
-    def __init__(self, in_vain: int) -> None:
-        self._in_vain = in_vain
+    With a `drip` that is one byte which comes only then.
+    """
+
+    def __init__(self, in_vain: int, drip: Callable[[], object] | None = None) -> None:
+        self._each = self._in_vain = in_vain
+        self._drip = drip
 
     def __call__(self, reading: list[int], *_: object) -> tuple[list[int], list[int], list[int]]:
         self._in_vain -= 1
-        return ([] if self._in_vain >= 0 else reading), [], []
+        if self._in_vain >= 0:
+            return [], [], []
+        if self._drip:
+            self._drip()
+            self._in_vain = self._each
+        return reading, [], []
 
 
 def heard(pieces: list[bytes], options: PipeOptions) -> list[float]:
@@ -103,6 +113,20 @@ def test_a_pipe_that_brings_nothing_for_long_says_so_and_when_it_goes_on(
     assert isinstance(items[-1], Block)
     assert len(items[-1].samples) == 2
     assert items[-1].anew  # it was waited for
+
+
+@pytest.mark.parametrize(
+    ("in_vain", "told"), [(2, []), (4, ["stalled", "running", "stalled", "running"])]
+)
+def test_a_pipe_that_drips_is_stalled_only_where_no_byte_comes_for_long(
+    monkeypatch: pytest.MonkeyPatch, in_vain: int, told: list[str]
+) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading):
+        source = Pipe(reading, PipeOptions(format="f32le"), "realtime")
+        monkeypatch.setattr(select, "select", Looks(in_vain, lambda: pipe.write(bytes(1))))
+        items = [source.read() for _ in range(len(told) + 2)]
+    assert [item.status for item in items if isinstance(item, Standing)] == told
 
 
 def test_a_block_tells_what_has_been_sent_behind_it_but_a_file_is_not_sent(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class Pipe:
         self._most = block_size(options.rate, pace) * self._frame
         self._rest = b""
         self._looks_in_vain = 0
-        self._waited = False
+        self._waited = self._stalled = False
         self._closed = Event()
 
     def read(self) -> Block | Standing | None:
@@ -87,14 +87,16 @@ class Pipe:
             if not self._look():
                 self._looks_in_vain += 1
                 self._waited = True
-                if self._looks_in_vain == STALLED_LOOKS:
+                if self._looks_in_vain >= STALLED_LOOKS and not self._stalled:
+                    self._stalled = True
                     return Standing("stalled", f"no bytes for {STALLED_LOOKS * POLL_S:g} s")
             elif more := self._read_bytes():
                 self._rest += more
+                self._looks_in_vain = 0
             else:
                 return None
-        looked_in_vain, self._looks_in_vain = self._looks_in_vain, 0
-        if looked_in_vain >= STALLED_LOOKS:
+        if self._stalled:
+            self._stalled = False
             return Standing("running")
         whole = len(self._rest) // self._frame * self._frame
         block, self._rest = self._rest[:whole], self._rest[whole:]
