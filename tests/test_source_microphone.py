@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_up_recorder import BLOCK, OPENED, RATE_HZ, USB, Machine, audio, statuses, told
+from made_up_recorder import BLOCK, BLOCK_S, OPENED, RATE_HZ, USB, Machine, audio, statuses, told
 
 from instrd.daemon.errors import DeviceError, SourceError
 from instrd.daemon.recording.messages import Heard, Missing, Nothing
@@ -113,6 +113,16 @@ def test_what_is_no_sound_is_refused_and_tried_anew(level: float) -> None:
         "restarting", "gives samples that are not finite numbers up to 100"
     )
     assert all(np.isfinite(item.samples).all() for item in items if isinstance(item, Block))
+
+
+@pytest.mark.parametrize("before_s", [0.0, 0.1])
+def test_what_is_refused_is_missed(before_s: float) -> None:
+    refused = audio(BLOCK_S, level=np.nan)
+    before = audio(before_s) if before_s else []
+    machine = Machine([OPENED, *before, *refused], [0.5, OPENED, *audio()])
+    microphone = machine.microphone()
+    told(microphone, until="restarting" if before else "waiting")
+    assert microphone.read() == Missed(round(0.5 * RATE_HZ) + BLOCK, "restarted")
 
 
 def test_a_burst_is_no_steady_audio_so_that_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:

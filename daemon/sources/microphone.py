@@ -145,21 +145,22 @@ class Microphone:
 
     def _begin(self, epoch: "_Epoch", first: Heard) -> Iterator[Item]:
         opened, count = epoch.opened, len(first.samples) // SAMPLE_BYTES
-        yield from self._missed_until(first.t_end_ns - count * 1_000_000_000 // opened.rate_hz)
+        began_ns = first.t_end_ns - count * 1_000_000_000 // opened.rate_hz
+        yield from self._missed_until(began_ns)
         self._epoch, self._wrong = epoch, None
-        epoch.began_ns = self._now_ns()
+        epoch.began_ns, epoch.end_ns = self._now_ns(), began_ns
         self._wanted = msgspec.structs.replace(self._wanted, known=opened.identity)
         self.description = f'microphone "{opened.name}"'
         yield source.Opened(opened.rate_hz, self.description)
 
     def _hear(self, epoch: "_Epoch", heard: Heard) -> Iterator[Item]:
         samples = np.frombuffer(heard.samples, np.float32)
-        epoch.end_ns = heard.t_end_ns
         now_ns = self._now_ns()
         if epoch.tempo.too_fast(now_ns / 1e9, len(samples)):
             raise DeviceError(f"gives audio more than {FASTEST:g} times as fast as time goes by")
         if not are_sound(samples):
             raise DeviceError(f"gives samples that are not finite numbers up to {LOUDEST:g}")
+        epoch.end_ns = heard.t_end_ns
         epoch.heard += len(samples)
         if epoch.is_steady(now_ns):
             self._failures = 0
