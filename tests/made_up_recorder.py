@@ -46,7 +46,10 @@ class Machine:
 
 
 class Process:
-    """Says what its script says; a number is that many seconds of silence."""
+    """Says what its script says; a number is that many seconds of silence.
+
+    What has no date has just been captured; else it has waited in the pipe.
+    """
 
     def __init__(self, machine: Machine, script: Iterator[Said | float | DeviceError]) -> None:
         self._machine, self._script = machine, script
@@ -72,6 +75,8 @@ class Process:
             case DeviceError():
                 raise said
             case Heard():
+                if said.t_end_ns:
+                    return said
                 self._machine.pass_s(BLOCK_S)
                 return Heard(said.samples, said.lost, said.unread, self._machine.now_ns)
             case Nothing():

@@ -105,6 +105,16 @@ def test_a_device_faster_than_sound_is_refused() -> None:
     assert "1.5 times as fast" in last.detail
 
 
+def test_a_device_is_not_too_fast_where_we_are_late() -> None:
+    second = np.ones(RATE_HZ, np.float32).tobytes()
+    waited = [Heard(second, 0, 0, (2 + n) * 10**9) for n in range(30)]
+    machine = Machine([OPENED, *waited, *audio()])
+    machine.now_ns += 30 * 10**9
+    microphone = machine.microphone()
+    items = [microphone.read() for _ in range(30)]
+    assert statuses([item for item in items if item is not None]) == ["running"]
+
+
 @pytest.mark.parametrize("level", [np.nan, np.inf, 1e30])
 def test_what_is_no_sound_is_refused_and_tried_anew(level: float) -> None:
     machine = Machine([OPENED, *audio(), *audio(level=level)], [OPENED, *audio()])

@@ -156,7 +156,8 @@ class Microphone:
     def _hear(self, epoch: "_Epoch", heard: Heard) -> Iterator[Item]:
         samples = np.frombuffer(heard.samples, np.float32)
         now_ns = self._now_ns()
-        if epoch.tempo.too_fast(now_ns / 1e9, len(samples)):
+        # By when it was captured: we may read at once what has waited for us.
+        if epoch.tempo.too_fast(heard.t_end_ns / 1e9, len(samples)):
             raise DeviceError(f"gives audio more than {FASTEST:g} times as fast as time goes by")
         if not are_sound(samples):
             raise DeviceError(f"gives samples that are not finite numbers up to {LOUDEST:g}")
