@@ -8,8 +8,8 @@ from instrd.clients import protocol
 from instrd.daemon.decision import SILENCE, UNKNOWN, Decision, Judgement, Rules
 from instrd.daemon.level import Level
 from instrd.daemon.listener import Heard
-from instrd.daemon.sampleclock import SampleClock
-from instrd.daemon.track import Change
+from instrd.daemon.sampleclock import LATE_US, SampleClock
+from instrd.daemon.track import Change, Sounding
 from instrd.models.classifier import Memory
 
 STATE_EVERY_S = 1.0
@@ -47,6 +47,8 @@ class Reporter:
         self._stated_at = 0
         self._level_at: int | None = None
         self._clipped = 0
+        self._ended_us: dict[str, int] = {}
+        """When each label was last off."""
 
     def frame(
         self,
@@ -92,9 +94,11 @@ class Reporter:
             sounding, time_us = change.sounding, self._place.clock.time_us
             if sounding.t_on_us is None or sounding.t_decided_us is None:
                 sounding.id = self._numbers.next_id()
-                sounding.t_on_us = time_us(sounding.first)
-                sounding.t_decided_us = time_us(sounding.decided)
+                sounding.t_on_us = self._onset_us(sounding)
+                sounding.t_decided_us = max(time_us(sounding.decided), sounding.t_on_us)
             t_off_us = max(time_us(change.position), sounding.t_on_us)
+            if change.event == "off":
+                self._ended_us[sounding.label] = t_off_us
             yield protocol.Event(
                 source=self._place.source,
                 event=change.event,
@@ -110,6 +114,13 @@ class Reporter:
                 end_reason=change.end_reason,
             )
 
+    def _onset_us(self, sounding: Sounding) -> int:
+        """Return when it began: not before the last one ended, though the clock is corrected."""
+        began_us = self._place.clock.time_us(sounding.first)
+        ended_us = self._ended_us.get(sounding.label, began_us)
+        is_set_back = ended_us - began_us > LATE_US
+        return began_us if is_set_back else max(began_us, ended_us)
+
     def state(self, decision: Decision, heard: Heard | None) -> protocol.State:
         """Return all that sounds now; `heard` is the newest hop, None before the first."""
         gate = "closed" if heard is None else heard.gate
@@ -122,7 +133,7 @@ class Reporter:
                 protocol.Active(
                     label=one.label,
                     id=one.id,
-                    t_on_us=one.t_on_us or self._place.clock.time_us(one.first),
+                    t_on_us=one.t_on_us or self._onset_us(one),
                     p_smooth=round(p, 4),
                 )
                 for one, p in decision.sounding
