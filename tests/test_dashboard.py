@@ -3,140 +3,35 @@
 import io
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
-import msgspec
 import pytest
+from pictures import (
+    ALIVE,
+    LABELS,
+    NOW_US,
+    changed,
+    drawn,
+    golden,
+    labels_in,
+    playing_piano,
+    state,
+)
 from rich.console import Console
 
 from instrd.clients.bigletters import big
-from instrd.clients.codec import decode
 from instrd.clients.dashboard import watch
-from instrd.clients.drawing import render
 from instrd.clients.link import Link
-from instrd.clients.picture import TIMELINE_US, Picture, Sounding
-from instrd.clients.protocol import (
-    Active,
-    AnyMessage,
-    Bye,
-    Model,
+from instrd.clients.picture import (
+    Picture,
 )
+from instrd.clients.protocol import Bye
 from instrd.clients.subscriber import Subscriber
 from instrd.daemon.publisher import Publisher
-
-HERE = Path(__file__).parent
-NOW_US = 1_790_000_000_000_000
-LABELS = (
-    "bass", "cello", "clarinet", "drum", "flute", "guitar", "organ", "piano",
-    "saxophone", "trumpet", "violin", "voice", "other",
-)  # fmt: skip
-ALIVE = Link(endpoint="tcp://127.0.0.1:5570", heartbeat_age_s=0.4, alive=True)
-
-
-def golden(name: str) -> AnyMessage:
-    found = (HERE / "golden" / f"{name}.json").read_bytes()
-    return decode(bytes(msgspec.json.decode(found, type=tuple[str, msgspec.Raw])[1]))
-
-
-def changed(name: str, **fields: object) -> AnyMessage:
-    fields = {"run": "run1", "t_pub_us": NOW_US, **fields}
-    return msgspec.structs.replace(golden(name), **fields)
-
-
-def model() -> Model:
-    thresholds = (0.5,) * len(LABELS)
-    message = changed("model", labels=LABELS, thresholds_on=thresholds, thresholds_off=thresholds)
-    assert isinstance(message, Model)
-    return message
-
-
-def frame(**fields: object) -> AnyMessage:
-    p = tuple(0.9 if label == "piano" else 0.05 for label in LABELS)
-    return changed("frame", labels=LABELS, p=p, p_smooth=p, **fields)
-
-
-def state(*labels: str, **fields: object) -> AnyMessage:
-    active = tuple(
-        Active(label=label, id=f"id-{label}", t_on_us=NOW_US - 2_000_000, p_smooth=0.9)
-        for label in labels
-    )
-    decision = labels[0] if labels else "silence"
-    return changed("state", **{"active": active, "decision": decision, **fields})
-
-
-def event(kind: str, event_id: str, t_on_us: int, t_off_us: int | None = None) -> AnyMessage:
-    return changed("event", event=kind, id=event_id, t_on_us=t_on_us, t_off_us=t_off_us)
-
-
-def picture_of(*messages: AnyMessage) -> Picture:
-    picture = Picture()
-    for message in messages:
-        picture.take(message)
-    return picture
-
-
-def drawn(
-    picture: Picture, link: Link = ALIVE, width: int = 80, height: int = 24, note: str = ""
-) -> list[str]:
-    console = Console(width=width, height=height, file=io.StringIO(), color_system=None)
-    with console.capture() as captured:
-        console.print(render(picture, link, width, height, note))
-    return captured.get().splitlines()
-
-
-def labels_in(rows: list[str]) -> list[str]:
-    """Return the labels that have a row, from top to bottom; `draw` puts a border before each."""
-    words = (row.split() for row in rows)
-    return [word[1] for word in words if len(word) > 2 and word[1] in LABELS and "━" in word[2]]
 
 
 @pytest.fixture
 def playing() -> Picture:
-    return picture_of(
-        changed("hello"),
-        model(),
-        changed("status"),
-        changed("level"),
-        frame(),
-        state("piano"),
-    )
-
-
-def test_an_event_becomes_a_block_that_ends() -> None:
-    picture = picture_of(event("on", "e1", NOW_US - 3_000_000))
-    soundings = picture.sources["stage-left"].soundings
-    assert soundings == {"e1": Sounding("piano", NOW_US - 3_000_000)}
-    picture.take(event("off", "e1", NOW_US - 3_000_000, NOW_US))
-    assert soundings == {"e1": Sounding("piano", NOW_US - 3_000_000, NOW_US)}
-
-
-def test_a_state_begins_what_began_before_and_ends_what_ended_unheard() -> None:
-    picture = picture_of(event("on", "lost-off", NOW_US - 3_000_000), state("violin"))
-    assert picture.sources["stage-left"].soundings == {
-        "lost-off": Sounding("piano", NOW_US - 3_000_000, NOW_US),
-        "id-violin": Sounding("violin", NOW_US - 2_000_000),
-    }
-
-
-def test_what_ended_20_s_ago_is_forgotten_and_what_sounds_is_kept() -> None:
-    old_us = NOW_US - TIMELINE_US - 1
-    picture = picture_of(
-        event("off", "old", old_us - 1, old_us), event("on", "long", old_us), changed("level")
-    )
-    assert list(picture.sources["stage-left"].soundings) == ["long"]
-
-
-def test_another_run_starts_a_new_picture(playing: Picture) -> None:
-    playing.take(changed("bye", run="run2"))
-    assert playing.run == "run2"
-    assert not playing.sources
-    assert playing.model is None
-
-
-def test_skipped_hops_and_gaps_add_up() -> None:
-    picture = picture_of(frame(skipped=2), frame(skipped=3), changed("gap"))
-    source = picture.sources["stage-left"]
-    assert (source.skipped, source.gap_count) == (5, 1)
+    return playing_piano()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""What messages add up to."""
+
+import pytest
+from pictures import NOW_US, changed, event, frame, picture_of, playing_piano, state
+
+from instrd.clients.picture import TIMELINE_US, Picture, Sounding
+
+
+@pytest.fixture
+def playing() -> Picture:
+    return playing_piano()
+
+
+def test_an_event_becomes_a_block_that_ends() -> None:
+    picture = picture_of(event("on", "e1", NOW_US - 3_000_000))
+    soundings = picture.sources["stage-left"].soundings
+    assert soundings == {"e1": Sounding("piano", NOW_US - 3_000_000)}
+    picture.take(event("off", "e1", NOW_US - 3_000_000, NOW_US))
+    assert soundings == {"e1": Sounding("piano", NOW_US - 3_000_000, NOW_US)}
+
+
+def test_a_state_begins_what_began_before_and_ends_what_ended_unheard() -> None:
+    picture = picture_of(event("on", "lost-off", NOW_US - 3_000_000), state("violin"))
+    assert picture.sources["stage-left"].soundings == {
+        "lost-off": Sounding("piano", NOW_US - 3_000_000, NOW_US),
+        "id-violin": Sounding("violin", NOW_US - 2_000_000),
+    }
+
+
+def test_what_ended_20_s_ago_is_forgotten_and_what_sounds_is_kept() -> None:
+    old_us = NOW_US - TIMELINE_US - 1
+    picture = picture_of(
+        event("off", "old", old_us - 1, old_us), event("on", "long", old_us), changed("level")
+    )
+    assert list(picture.sources["stage-left"].soundings) == ["long"]
+
+
+def test_another_run_starts_a_new_picture(playing: Picture) -> None:
+    playing.take(changed("bye", run="run2"))
+    assert playing.run == "run2"
+    assert not playing.sources
+    assert playing.model is None
+
+
+def test_skipped_hops_and_gaps_add_up() -> None:
+    picture = picture_of(frame(skipped=2), frame(skipped=3), changed("gap"))
+    source = picture.sources["stage-left"]
+    assert (source.skipped, source.gap_count) == (5, 1)
