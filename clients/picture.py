@@ -20,6 +20,10 @@ from instrd.clients.protocol import (
 )
 
 TIMELINE_US: Final = 20_000_000
+# No daemon comes near these; one that sends nonsense must not fill the memory of who watches.
+MOST_SOURCES: Final = 256
+MOST_SOUNDINGS: Final = 1024  # of one source
+MOST_GAPS: Final = 1024  # of one source
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class SourcePicture:
     state: State | None = None
     account: Account | None = None
     soundings: dict[str, Sounding] = field(default_factory=dict)  # by event id
-    gaps_us: deque[int] = field(default_factory=deque)  # when they were reported
+    gaps_us: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_GAPS))  # reported when
     gap_count: int = 0
     skipped: int = 0  # hops
 
@@ -69,6 +73,8 @@ class SourcePicture:
     def forget(self, before_us: int) -> None:
         while self.gaps_us and self.gaps_us[0] < before_us:
             self.gaps_us.popleft()
+        for event_id in list(self.soundings)[:-MOST_SOUNDINGS]:
+            del self.soundings[event_id]
         for event_id, sounding in list(self.soundings.items()):
             if sounding.t_off_us is not None and sounding.t_off_us < before_us:
                 del self.soundings[event_id]
@@ -122,4 +128,7 @@ class Picture:
         self.sources = {}
 
     def _source(self, source: str) -> SourcePicture:
+        """Return what is known of a source; of one too many nothing is kept."""
+        if source not in self.sources and len(self.sources) >= MOST_SOURCES:
+            return SourcePicture(source)
         return self.sources.setdefault(source, SourcePicture(source))

@@ -3,7 +3,14 @@
 import pytest
 from pictures import NOW_US, changed, event, frame, picture_of, playing_piano, state
 
-from instrd.clients.picture import TIMELINE_US, Picture, Sounding
+from instrd.clients.picture import (
+    MOST_GAPS,
+    MOST_SOUNDINGS,
+    MOST_SOURCES,
+    TIMELINE_US,
+    Picture,
+    Sounding,
+)
 
 
 @pytest.fixture
@@ -46,3 +53,19 @@ def test_skipped_hops_and_gaps_add_up() -> None:
     picture = picture_of(frame(skipped=2), frame(skipped=3), changed("gap"))
     source = picture.sources["stage-left"]
     assert (source.skipped, source.gap_count) == (5, 1)
+
+
+def test_a_hostile_publisher_does_not_make_the_picture_grow() -> None:
+    picture = Picture()
+    for number in range(MOST_SOUNDINGS + 2):
+        picture.take(event("on", f"e{number}", NOW_US))
+        picture.take(changed("gap"))
+    source = picture.sources["stage-left"]
+    assert list(source.soundings) == [f"e{number}" for number in range(2, MOST_SOUNDINGS + 2)]
+    assert len(source.gaps_us) == MOST_GAPS
+    assert source.gap_count == MOST_SOUNDINGS + 2
+    many = tuple(f"s{number}" for number in range(MOST_SOURCES + 2))
+    picture.take(changed("hello", sources=many))
+    for name in many:
+        picture.take(state(source=name))
+    assert list(picture.sources) == ["stage-left", *many[: MOST_SOURCES - 1]]
