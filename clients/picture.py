@@ -108,8 +108,7 @@ class Picture:
             self.now_us = max(self.now_us, message.t_pub_us)
         match message:
             case Hello():
-                for source in message.sources:
-                    self._source(source)
+                self._arrange(message.sources)
             case Model():
                 self.model = message
             case Heartbeat():
@@ -126,6 +125,13 @@ class Picture:
         self.node, self.run, self.now_us = message.node, message.run, 0
         self.model = self.bye = None
         self.sources = {}
+
+    def _arrange(self, order: tuple[str, ...]) -> None:
+        """Put the sources in the daemon's order, whoever spoke first."""
+        for source in order:
+            self._source(source)
+        known = self.sources
+        self.sources = {name: known[name] for name in (*order, *known) if name in known}
 
     def _source(self, source: str) -> SourcePicture:
         """Return what is known of a source; of one too many nothing is kept."""

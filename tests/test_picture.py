@@ -55,6 +55,16 @@ def test_skipped_hops_and_gaps_add_up() -> None:
     assert (source.skipped, source.gap_count) == (5, 1)
 
 
+def test_sources_are_in_the_order_of_the_daemon_whoever_speaks_first() -> None:
+    picture = picture_of(
+        state(source="extra"),
+        state(source="second"),
+        changed("hello", sources=("first", "second")),
+        state(source="late"),
+    )
+    assert list(picture.sources) == ["first", "second", "extra", "late"]
+
+
 def test_a_hostile_publisher_does_not_make_the_picture_grow() -> None:
     picture = Picture()
     for number in range(MOST_SOUNDINGS + 2):
@@ -68,4 +78,4 @@ def test_a_hostile_publisher_does_not_make_the_picture_grow() -> None:
     picture.take(changed("hello", sources=many))
     for name in many:
         picture.take(state(source=name))
-    assert list(picture.sources) == ["stage-left", *many[: MOST_SOURCES - 1]]
+    assert list(picture.sources) == [*many[: MOST_SOURCES - 1], "stage-left"]
