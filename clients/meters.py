@@ -18,15 +18,16 @@ HOT_DBFS: Final = -6.0
 def bar(share: float, tick: float | None, width: int, colour: str) -> Text:
     """Draw a share of 0 to 1 in half columns, and a tick where the threshold is."""
     halves = round(2 * max(0.0, min(1.0, share)) * width)
-    text = Text("━" * (halves // 2), style=colour)
-    if halves % 2:
-        text.append("╸", style=colour)
-    text.append("━" * (width - len(text)), style=TRACK)
+    filled = "━" * (halves // 2) + "╸" * (halves % 2)
+    marks = filled.ljust(width, "─")
     if tick is None:
-        return text
+        return Text.assemble((filled, colour), (marks[len(filled) :], TRACK))
     at = min(width - 1, int(tick * width))
-    style = "bold white" if at < halves // 2 else "grey58"
-    return text[:at].append("┃", style=style).append_text(text[at + 1 :])
+    text = Text(f"{marks[:at]}┃{marks[at + 1 :]}")
+    text.stylize(colour, 0, len(filled))
+    text.stylize(TRACK, len(filled))
+    text.stylize("not dim bold white" if at < halves // 2 else "not dim grey58", at, at + 1)
+    return text
 
 
 def level(rms_dbfs: float, peak_dbfs: float, width: int) -> Text:
@@ -40,7 +41,7 @@ def level(rms_dbfs: float, peak_dbfs: float, width: int) -> Text:
     cells = []
     for at in range(width):
         colour = next(colour for end, colour in zones if at < end)
-        mark = "┃" if at == peak else "■"
+        mark = "┃" if at == peak else "■" if at < filled else "·"
         cells.append((mark, colour if at < filled or at == peak else TRACK))
     return _joined(cells)
 

@@ -83,4 +83,6 @@ def drawn(
 def labels_in(rows: list[str]) -> list[str]:
     """Return the labels that have a row, from top to bottom; `draw` puts a border before each."""
     words = (row.split() for row in rows)
-    return [word[1] for word in words if len(word) > 2 and word[1] in LABELS and "━" in word[2]]
+    return [
+        word[1] for word in words if len(word) > 2 and word[1] in LABELS and word[2][0] in "━╸─"
+    ]

@@ -87,7 +87,7 @@ def test_sources_that_have_no_row_are_counted(playing: Picture, height: int, sho
     ("width", "row"),
     [
         (40, "stage-left     drum organ …   -23.4 dBFS"),
-        (80, "stage-left     drum organ piano violi… ■■■■■■■■■■■■■■■┃■■■   -23.4 dBFS ● open"),
+        (80, "stage-left     drum organ piano violi… ■■■■■■■■■■■■···┃···   -23.4 dBFS ● open"),
     ],
 )
 def test_a_narrow_source_has_words_and_numbers_before_a_meter(

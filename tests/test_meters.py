@@ -17,6 +17,12 @@ def test_a_bar_is_as_long_as_its_share(share: float, filled: int) -> None:
     assert (len(text), track) == (20, 20 - filled)
 
 
+def test_what_is_empty_looks_so_without_colours_too() -> None:
+    assert meters.bar(0.55, None, 10, "green").plain == "━━━━━╸────"
+    assert meters.bar(0.55, 0.8, 10, "green").plain == "━━━━━╸──┃─"
+    assert meters.level(-30.0, -12.0, 10).plain == "■■■■■··┃··"
+
+
 def test_a_bar_marks_its_threshold() -> None:
     assert meters.bar(0.9, 0.5, 20, "green").plain.index("┃") == 10
     assert meters.bar(0.1, 1.0, 20, "green").plain.index("┃") == 19
