@@ -1,14 +1,18 @@
 """The picture drawn for a terminal of any size."""
 
 from textwrap import wrap
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from instrd.clients.books import DEAD_AFTER_S
 from instrd.clients.link import Link
 from instrd.clients.picture import Picture
 from instrd.clients.printable import printable
 from instrd.clients.sourcepanel import FAINT, SourcePanel
+
+UNHEARD: Final = "nothing heard yet: is instrd running, is the address right?"
 
 
 def render(picture: Picture, link: Link, width: int, height: int, note: str = "") -> RenderableType:
@@ -36,8 +40,10 @@ def _header(picture: Picture, link: Link, width: int) -> Text:
 
 
 def _notes(link: Link, note: str, width: int) -> list[Text]:
-    lines = [*wrap(link.trouble, width), printable(" ".join(note.split()))]
-    rows = [Text(line, style="bold yellow") for line in lines if line]
+    unheard = link.heartbeat_age_s is None and link.silent_s >= DEAD_AFTER_S
+    trouble = link.trouble or (UNHEARD if unheard else "")
+    texts = [*wrap(trouble, width), printable(" ".join(note.split()))]
+    rows = [Text(text, style="bold yellow") for text in texts if text]
     for row in rows:
         row.truncate(width, overflow="ellipsis")
     return rows

@@ -11,6 +11,7 @@ class Link:
 
     endpoint: str
     heartbeat_age_s: float | None = None  # None before the first
+    silent_s: float = 0.0  # since the last heartbeat, or since the beginning
     alive: bool = False  # a heartbeat was received lately
     ended: bool = False
     lost: int = 0  # messages
@@ -21,6 +22,7 @@ def link_of(subscriber: Subscriber) -> Link:
     return Link(
         endpoint=", ".join(subscriber.endpoints),
         heartbeat_age_s=subscriber.heartbeat_age_s,
+        silent_s=subscriber.silent_s,
         alive=subscriber.alive,
         ended=subscriber.ended,
         lost=subscriber.lost.total(),

@@ -143,6 +143,14 @@ def test_before_the_first_heartbeat_it_waits_and_names_the_endpoint() -> None:
     assert "waiting for tcp://127.0.0.1:5570" in row
 
 
+@pytest.mark.parametrize("width", [80, 20])
+def test_where_nothing_has_been_heard_for_3_s_it_asks_what_may_be_wrong(width: int) -> None:
+    rows = drawn(Picture(), Link(endpoint="tcp://127.0.0.1:5570", silent_s=3.1), width, 5)
+    hint = "nothing heard yet: is instrd running, is the address right?"
+    assert " ".join(row.strip() for row in rows[1:]) == hint
+    assert len(rows) <= 5
+
+
 @pytest.mark.parametrize("width", [80, 30])
 def test_a_follower_sees_why_nothing_comes(width: int) -> None:
     why = "tcp://127.0.0.1:5570 hangs up during the handshake; is the server key its own?"
