@@ -10,7 +10,9 @@ from instrd.clients.books import DEAD_AFTER_S
 from instrd.clients.link import Link
 from instrd.clients.picture import Picture
 from instrd.clients.printable import printable
-from instrd.clients.sourcepanel import FAINT, SourcePanel
+from instrd.clients.sourcelines import hidden_line, lines
+from instrd.clients.sourcepanel import SourcePanel
+from instrd.clients.sourceview import SourceView
 
 UNHEARD: Final = "nothing heard yet: is instrd running, is the address right?"
 
@@ -18,12 +20,18 @@ UNHEARD: Final = "nothing heard yet: is instrd running, is the address right?"
 def render(picture: Picture, link: Link, width: int, height: int, note: str = "") -> RenderableType:
     """Return the dashboard, with as much detail as `height` rows allow."""
     above = [_header(picture, link, width), *_notes(link, note, width)]
-    room, sources = height - len(above), list(picture.sources.values())
-    shown = sources if len(sources) <= room else sources[: max(0, room - 1)]
-    panels = [SourcePanel(picture, source, link, width) for source in shown]
-    hidden = len(sources) - len(shown)
-    below = [Text(f"and {hidden} more sources", style=FAINT)] if hidden else []
-    return Group(*above, *(panel.draw(room // len(shown)) for panel in panels), *below)
+    room = max(0, height - len(above))
+    views = [SourceView(picture, source, link) for source in picture.sources.values()]
+    if len(views) > room:
+        shown, hidden = views[: max(0, room - 1)], views[max(0, room - 1) :]
+        return Group(*above, *lines(shown, width), hidden_line(hidden))
+    panels = [SourcePanel(view, width) for view in views]
+    rows, left_over = divmod(room, max(1, len(panels)))
+    if any(rows < panel.fewest_rows for panel in panels):
+        return Group(*above, *lines(views, width))
+    # A row more is worth a label; where all have one, the panels are to look alike.
+    more = [at < left_over and rows < one.rows_of_all_labels for at, one in enumerate(panels)]
+    return Group(*above, *(panel.draw(rows + one) for panel, one in zip(panels, more, strict=True)))
 
 
 def _header(picture: Picture, link: Link, width: int) -> Text:

@@ -28,6 +28,8 @@ from instrd.clients.protocol import Bye
 from instrd.clients.subscriber import Subscriber
 from instrd.daemon.publisher import Publisher
 
+DEAD = Link(endpoint="tcp://127.0.0.1:5570", heartbeat_age_s=4.2, lost=7)
+
 
 @pytest.fixture
 def playing() -> Picture:
@@ -53,17 +55,6 @@ def test_a_terminal_of_80x24_shows_all_13_labels_in_the_models_order_and_a_big_w
     assert any(word[1].rstrip() in row for row in rows)
 
 
-def test_where_rows_are_few_what_sounds_has_one_then_what_did_lately_in_the_models_order(
-    playing: Picture,
-) -> None:
-    playing.take(state("piano", "voice"))
-    playing.take(changed("event", label="violin", event="off", id="e1", t_off_us=NOW_US))
-    rows = drawn(playing, height=12)
-    assert labels_in(rows) == ["bass", "cello", "clarinet", "drum", "piano", "violin", "voice"]
-    assert any("and 6 more labels" in row for row in rows)
-    assert labels_in(drawn(playing, height=8)) == ["piano", "violin", "voice"]
-
-
 def test_several_sources_share_the_terminal(playing: Picture) -> None:
     for source in ("mic1", "mic2", "mic3"):
         playing.take(state("drum", source=source))
@@ -73,35 +64,10 @@ def test_several_sources_share_the_terminal(playing: Picture) -> None:
         assert any(source in row for row in rows)
 
 
-@pytest.mark.parametrize(("height", "shown"), [(7, 6), (5, 3), (2, 0)])
-def test_sources_that_have_no_row_are_counted(playing: Picture, height: int, shown: int) -> None:
-    for number in range(1, 6):
-        playing.take(state("drum", source=f"mic{number}"))
-    rows = drawn(playing, height=height)
-    assert len(rows) <= height
-    assert sum(row.startswith(("stage-left", "mic")) for row in rows) == shown
-    assert (rows[-1] == f"and {6 - shown} more sources") == (shown < 6)
-
-
-@pytest.mark.parametrize(
-    ("width", "row"),
-    [
-        (40, "stage-left     drum organ …   -23.4 dBFS"),
-        (80, "stage-left     drum organ piano violi… ■■■■■■■■■■■■···┃···   -23.4 dBFS ● open"),
-    ],
-)
-def test_a_narrow_source_has_words_and_numbers_before_a_meter(
-    playing: Picture, width: int, row: str
-) -> None:
-    playing.take(state("piano", "drum", "violin", "voice", "organ"))
-    assert drawn(playing, width=width, height=4)[1].rstrip() == row
-
-
 def test_a_dead_daemon_is_said_to_be_dead_and_its_last_label_is_not_repeated(
     playing: Picture,
 ) -> None:
-    dead = Link(endpoint="tcp://127.0.0.1:5570", heartbeat_age_s=4.2, lost=7)
-    rows = drawn(playing, dead)
+    rows = drawn(playing, DEAD)
     assert "7 messages lost · ✖ dead for 4 s" in rows[0]
     word = big("piano")
     assert word is not None

@@ -1,0 +1,50 @@
+"""Many sources on the dashboard: each in one row, with columns in common."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.text import Text
+
+from instrd.clients.headline import FAINT, alarm_colour, headline
+from instrd.clients.sourceview import SourceView
+
+SHORTEST_NAME: Final = 8  # columns of the ids, however few there are
+ROOMY: Final = 60  # columns from which faults are counted
+
+
+def lines(views: Sequence[SourceView], width: int) -> list[Text]:
+    """Return a row per source."""
+    longest = max((len(view.source.source) for view in views), default=0)
+    names = min(longest, max(SHORTEST_NAME, 2 * width // 5))
+    marks = [_mark(view, width) for view in views]
+    widest = max(map(len, marks), default=0)
+    rows = []
+    for view, mark in zip(views, marks, strict=True):
+        row = Text(view.source.source, style="bold" if view.heard else f"bold {alarm_colour(view)}")
+        row.truncate(names, overflow="ellipsis", pad=True)
+        row = Text.assemble(row, " ")
+        row.append_text(headline(view, width - len(row) - widest))
+        row.append_text(mark).truncate(width)
+        rows.append(row)
+    return rows
+
+
+def hidden_line(views: Sequence[SourceView]) -> Text:
+    """Return how many sources have no row."""
+    many = len(views)
+    return Text(f"and {many} more source{'s' * (many > 1)}", style=FAINT)
+
+
+def _mark(view: SourceView, width: int) -> Text:
+    """Return the first fault that there is; in red while it is on the timeline."""
+    gaps, skipped, dropped = view.faults
+    if gaps:
+        text = f"{gaps} gap{'s' * (gaps > 1)}"
+    elif skipped:
+        text = f"{skipped} skipped"
+    elif dropped:
+        text = "dropped"
+    else:
+        return Text()
+    style = "bold red1" if view.source.gaps_us else "yellow2"
+    return Text(f" {text if width >= ROOMY else '!'}", style=style)

@@ -1,0 +1,68 @@
+"""Many sources: a row for each."""
+
+import pytest
+from pictures import changed, drawn, playing_piano, state
+
+from instrd.clients.picture import Picture
+
+
+@pytest.mark.parametrize(
+    ("width", "row"),
+    [
+        (20, "stage-l… piano +4"),
+        (40, "stage-left piano drum +3      -23.4 dBFS"),
+        (80, "stage-left piano drum violin voice organ           ■■■■■·┃·  -23.4 dBFS  ● open"),
+    ],
+)
+def test_a_narrow_source_has_whole_words_before_numbers_before_a_meter(
+    width: int, row: str
+) -> None:
+    playing = playing_piano()
+    playing.take(state("piano", "drum", "violin", "voice", "organ"))
+    assert drawn(playing, width=width, height=4)[1].rstrip() == row
+
+
+def test_a_row_says_how_sure_and_since_when_before_there_is_a_meter() -> None:
+    playing = playing_piano()
+    playing.take(state("piano", "voice", p=(0.9, 0.8)))
+    [_, row] = drawn(playing, width=80, height=2)
+    assert row.startswith("stage-left piano 0.90 · 0:02  voice 0.80 · 0:02 ")
+
+
+def many() -> Picture:
+    playing = playing_piano()
+    for number in range(1, 5):
+        playing.take(state("drum", source=f"a-source-with-a-long-id-{number}"))
+        playing.take(changed("level", source=f"a-source-with-a-long-id-{number}"))
+    return playing
+
+
+def test_ids_are_whole_where_there_is_room_and_the_columns_are_the_same_for_all() -> None:
+    rows = drawn(many(), width=120, height=8)[1:]
+    assert [row.split()[0] for row in rows] == [
+        "stage-left",
+        *(f"a-source-with-a-long-id-{number}" for number in range(1, 5)),
+    ]
+    assert len({row.index("-23.4 dBFS") for row in rows}) == 1
+
+
+def test_a_row_tells_of_gaps_and_the_columns_stay_the_same_for_all() -> None:
+    playing = many()
+    playing.take(changed("gap"))
+    playing.take(changed("gap"))
+    rows = drawn(playing, width=120, height=8)[1:]
+    assert rows[0].endswith(" 2 gaps")
+    assert not any("gap" in row for row in rows[1:])
+    assert len({row.index("-23.4 dBFS") for row in rows}) == 1
+    assert drawn(playing, width=40, height=8)[1].endswith(" !")
+
+
+@pytest.mark.parametrize(("height", "shown"), [(7, 6), (5, 3), (2, 0)])
+def test_sources_that_have_no_row_are_counted(height: int, shown: int) -> None:
+    playing = playing_piano()
+    for number in range(1, 6):
+        playing.take(state("drum", source=f"mic{number}"))
+    rows = drawn(playing, height=height)
+    assert len(rows) <= height
+    assert sum(row.startswith(("stage-left", "mic")) for row in rows) == shown
+    assert (rows[-1] == f"and {6 - shown} more sources") == (shown < 6)

@@ -1,0 +1,115 @@
+"""Which words stand for a source, and which labels have a row."""
+
+import pytest
+from pictures import ALIVE, LABELS, NOW_US, changed, drawn, frame, labels_in, playing_piano, state
+
+from instrd.clients.link import Link
+from instrd.clients.picture import Picture
+from instrd.clients.protocol import Active
+from instrd.clients.sourceview import SourceView, Word, duration
+
+
+def view_of(picture: Picture, link: Link = ALIVE) -> SourceView:
+    return SourceView(picture, picture.sources["stage-left"], link)
+
+
+def names_of(picture: Picture) -> list[str]:
+    return [word.text for word in view_of(picture).words]
+
+
+def test_a_word_says_how_sure_and_since_when() -> None:
+    playing = playing_piano()
+    playing.take(state("piano", p=(0.97,), t_pub_us=NOW_US + 70_000_000))
+    assert view_of(playing).words == (Word("piano", "0.97 · 1:12"),)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (3599, "59:59"), (360_000, "100:00:00")]
+)
+def test_a_duration_is_written_as_a_clock_does(seconds: float, text: str) -> None:
+    assert duration(round(seconds * 1e6)) == text
+
+
+def test_the_surest_word_comes_first_whatever_its_label_is() -> None:
+    playing = playing_piano()
+    playing.take(state("drum", "organ", "violin", p=(0.5, 0.7, 0.9), decision="violin"))
+    assert names_of(playing) == ["violin", "organ", "drum"]
+
+
+def test_words_about_as_sure_do_not_change_places() -> None:
+    playing = playing_piano()
+    for p, first in (((0.9, 0.8), "drum"), ((0.85, 0.9), "drum"), ((0.75, 0.9), "violin")):
+        playing.take(state("drum", "violin", p=p))
+        assert names_of(playing)[0] == first
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("masked", "(masked)"),
+        ("warming_up", "(warming up)"),
+        ("low_margin", "(no clear best)"),
+        ("low_confidence", ""),
+    ],
+)
+def test_unknown_says_why_where_that_explains_it(reason: str, why: str) -> None:
+    playing = playing_piano()
+    playing.take(frame(decision="unknown", reason=reason, active=()))
+    playing.take(state(decision="unknown"))
+    assert view_of(playing).words == (Word("unknown", why),)
+    assert any(f"unknown {why}".strip() in row for row in drawn(playing, height=12))
+    assert any(why in row for row in drawn(playing))
+
+
+def test_an_old_frame_explains_nothing() -> None:
+    playing = playing_piano()
+    playing.take(frame(decision="unknown", reason="masked"))
+    playing.take(state(decision="unknown", t_pub_us=NOW_US + 2_000_000))
+    assert view_of(playing).words == (Word("unknown"),)
+
+
+def test_where_rows_are_few_what_sounds_has_one_then_what_did_lately_in_the_models_order() -> None:
+    playing = playing_piano()
+    playing.take(state("piano", "voice"))
+    playing.take(changed("event", label="violin", event="off", id="e1", t_off_us=NOW_US))
+    rows = drawn(playing, height=12)
+    assert labels_in(rows) == ["bass", "cello", "clarinet", "drum", "piano", "violin", "voice"]
+    assert any("and 6 more labels" in row for row in rows)
+    assert labels_in(drawn(playing, height=8)) == ["piano", "violin", "voice"]
+
+
+def test_what_is_likely_but_masked_has_a_row() -> None:
+    playing = playing_piano()
+    playing.take(frame({"violin": 0.95}, decision="unknown", reason="masked"))
+    playing.take(state(decision="unknown"))
+    assert "violin" in labels_in(drawn(playing, height=8))
+
+
+def test_the_rows_of_a_source_stay_while_no_label_is_clearly_likelier() -> None:
+    playing = playing_piano()
+    shown = labels_in(drawn(playing, height=8))
+    assert shown == ["bass", "cello", "piano"]
+    playing.take(frame({"piano": 0.9, "organ": 0.14, "violin": 0.14}))
+    assert labels_in(drawn(playing, height=8)) == shown
+    playing.take(frame({"piano": 0.9, "violin": 0.3}))
+    assert labels_in(drawn(playing, height=8)) == ["bass", "piano", "violin"]
+    playing.take(frame({"piano": 0.9, "cello": 0.25, "violin": 0.2}))
+    assert labels_in(drawn(playing, height=8)) == ["cello", "piano", "violin"]
+
+
+def test_one_label_without_a_row_is_one_label() -> None:
+    rows = drawn(playing_piano(), height=len(LABELS) + 4)
+    assert any("and 1 more label " in row for row in rows)
+
+
+def test_more_sounds_than_a_terminal_shows_are_counted() -> None:
+    playing = playing_piano()
+    many = tuple(
+        Active(label=f"label{number}", id=f"id{number}", t_on_us=NOW_US, p_smooth=0.5)
+        for number in range(500)
+    )
+    playing.take(changed("state", active=many, decision="label0"))
+    for height in (3, 8, 24):
+        rows = drawn(playing, height=height)
+        assert any("+49" in row for row in rows)
+        assert max(map(len, rows)) <= 80
