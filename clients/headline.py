@@ -115,9 +115,7 @@ def _joined(view: SourceView, words: Sequence[Word], details: int) -> Text:
 def _numbers(view: SourceView, room: int, peak_from: int) -> Text:
     """Return as much of level, gate and peak as there is room for."""
     level, style = view.level, "grey70" if view.heard else FAINT
-    rms, peak = (
-        (f"{level.rms_dbfs:.1f}", f"{level.peak_dbfs:.1f}") if level else (f"{SILENCE_DBFS}",) * 2
-    )
+    rms, peak = (f"{level.rms_dbfs:.1f}", f"{level.peak_dbfs:.1f}") if level else ("-", "-")
     text = Text()
     if room >= RMS_COLUMNS:
         text.append(f" {rms:>6} dBFS", style=style)

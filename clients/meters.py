@@ -72,10 +72,10 @@ def timeline(
     return _joined(cells)
 
 
-def time_axis(width: int) -> Text:
+def time_axis(width: int, now: str = "now╵") -> Text:
     """Draw the scale under the timelines, with as many marks as there is room for."""
     seconds = TIMELINE_US // 1_000_000
-    text, now = "", "now╵"
+    text = ""
     for mark in range(seconds, 0, -5):
         at = (seconds - mark) * width // seconds
         label = f"╵-{mark} s " if mark == seconds else f"╵-{mark} "

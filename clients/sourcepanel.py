@@ -100,16 +100,18 @@ class SourcePanel:
     def _axis(self, hidden: int) -> Text:
         note = f"and {hidden} more label{'s' * (hidden > 1)}" if hidden else ""
         margin = Text(f"{note:<{LABEL_WIDTH + self._bar_width + 7}}", style=FAINT)
-        return margin.append_text(meters.time_axis(self._roll_width))
+        now = "now╵" if self.view.link.alive else "last heard╵"
+        return margin.append_text(meters.time_axis(self._roll_width, now))
 
     def _title(self) -> Text:
         view, status = self.view, self.view.source.status
         text = Text(view.source.source, style="bold")
         if status:
-            style = "green3" if view.heard else alarm_colour(view)
-            text.append(f" {view.condition}", style=style)
+            if view.link.alive:
+                style = "green3" if view.heard else alarm_colour(view)
+                text.append(f" {view.condition}", style=style)
             rate = f"{status.rate_hz / 1000:g} kHz" if status.rate_hz else ""
-            detail = "" if view.condition == PAUSED else status.detail
+            detail = status.detail if view.link.alive and view.condition != PAUSED else ""
             about = " · ".join(filter(None, (status.description, rate, detail)))
             text.append(f" {printable(about)}" if about else "", style="grey58")
         text.truncate(self._inner - 2, overflow="ellipsis")
@@ -122,8 +124,8 @@ class SourcePanel:
         if self.view.source.account:
             losses = f"dropped {dropped} · {losses}"
         texts = [losses]
-        if self.view.source.frame:
-            lat = self.view.source.frame.lat_ms
+        if self.view.frame:
+            lat = self.view.frame.lat_ms
             late = f"{lat.total:.1f} ms late"
             spent = f"features {lat.features:.1f}, infer {lat.infer:.1f}"
             texts = [f"{late} ({spent}) · {losses}", f"{late} · {losses}", losses]

@@ -68,7 +68,7 @@ class SourceView:
 
     @property
     def gate(self) -> str:
-        return self.source.state.gate if self.heard and self.source.state else "closed"
+        return self.source.state.gate if self.heard and self.source.state else ""
 
     @cached_property
     def active(self) -> list[Active]:

@@ -75,6 +75,13 @@ def test_a_dead_daemon_is_said_to_be_dead_and_its_last_label_is_not_repeated(
     assert not any("0.90" in row or "-23.4 dBFS" in row for row in rows)
 
 
+def test_of_a_dead_daemon_nothing_looks_alive(playing: Picture) -> None:
+    text = "\n".join(drawn(playing, DEAD)[1:])
+    assert "      - dBFS" in text
+    assert "last heard╵" in text
+    assert not any(word in text for word in ("running", "ms late", "now", "-120.0", "gated"))
+
+
 def test_a_stalled_source_shows_its_status_instead_of_a_label(playing: Picture) -> None:
     playing.take(changed("status", status="stalled", detail="no audio for 1.0 s"))
     rows = drawn(playing, width=120)
@@ -93,7 +100,8 @@ def test_a_paused_source_is_said_to_be_paused_and_its_last_level_is_not_shown(
     assert word is not None
     assert any(word[0].rstrip() in row for row in rows)
     assert "stage-left paused" in rows[1]
-    assert not any("running" in row or "-23.4 dBFS" in row for row in rows)
+    assert not any("running" in row or "-23.4 dBFS" in row or "gated" in row for row in rows)
+    assert not any("ms late" in row for row in rows)
     assert "paused" in drawn(playing, height=3)[1]
 
 

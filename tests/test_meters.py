@@ -54,3 +54,7 @@ def test_the_shortest_sounding_and_a_gap_are_seen() -> None:
 )
 def test_the_scale_has_as_many_marks_as_there_is_room_for(width: int, axis: str) -> None:
     assert meters.time_axis(width).plain == axis
+
+
+def test_the_scale_ends_with_what_its_end_is() -> None:
+    assert meters.time_axis(20, "last heard╵").plain == "╵-20 s   last heard╵"
