@@ -24,7 +24,7 @@ def render(picture: Picture, link: Link, width: int, height: int, note: str = ""
     views = [SourceView(picture, source, link) for source in picture.sources.values()]
     if len(views) > room:
         shown, hidden = views[: max(0, room - 1)], views[max(0, room - 1) :]
-        return Group(*above, *lines(shown, width), hidden_line(hidden))
+        return Group(*above, *lines(shown, width), hidden_line(hidden, width))
     panels = [SourcePanel(view, width) for view in views]
     rows, left_over = divmod(room, max(1, len(panels)))
     if any(rows < panel.fewest_rows for panel in panels):

@@ -29,10 +29,16 @@ def lines(views: Sequence[SourceView], width: int) -> list[Text]:
     return rows
 
 
-def hidden_line(views: Sequence[SourceView]) -> Text:
-    """Return how many sources have no row."""
-    many = len(views)
-    return Text(f"and {many} more source{'s' * (many > 1)}", style=FAINT)
+def hidden_line(views: Sequence[SourceView], width: int) -> Text:
+    """Return how many sources have no row, and how those fare of which nothing is heard."""
+    conditions = [view.condition for view in views if view.link.alive and not view.heard]
+    wrong = "".join(f", {conditions.count(one)} {one}" for one in dict.fromkeys(conditions))
+    many, s = len(views), "s" * (len(views) > 1)
+    texts = [f"{told}{wrong}" for told in (f"and {many} more source{s}", f"and {many} more")]
+    text = next((text for text in texts if len(text) <= width), f"+{many}{wrong}")
+    row = Text(text, style="bold red1" if wrong else FAINT)
+    row.truncate(width, overflow="ellipsis")
+    return row
 
 
 def _mark(view: SourceView, width: int) -> Text:

@@ -66,3 +66,19 @@ def test_sources_that_have_no_row_are_counted(height: int, shown: int) -> None:
     assert len(rows) <= height
     assert sum(row.startswith(("stage-left", "mic")) for row in rows) == shown
     assert (rows[-1] == f"and {6 - shown} more sources") == (shown < 6)
+
+
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        (80, "and 3 more sources, 1 failed, 1 paused"),
+        (30, "and 3 more, 1 failed, 1 paused"),
+        (25, "+3, 1 failed, 1 paused"),
+    ],
+)
+def test_of_hidden_sources_those_that_are_not_heard_are_told(width: int, told: str) -> None:
+    playing = many()
+    status = {"source": "a-source-with-a-long-id-3", "status": "failed"}
+    playing.take(changed("status", **status))
+    playing.take(changed("status", source="a-source-with-a-long-id-4", detail="paused"))
+    assert drawn(playing, width=width, height=4)[-1].rstrip() == told
