@@ -41,7 +41,7 @@ def _header(picture: Picture, link: Link, width: int) -> Text:
         left.append(f" · run {printable(picture.run)}", style="grey58")
     if picture.model:
         left.append(f" · model {picture.model.name} on {picture.model.device}", style="grey58")
-    right = _pulse(picture, link)
+    right = _pulse(picture, link, width)
     left.truncate(max(0, width - len(right) - 1), overflow="ellipsis", pad=True)
     left.append(" ").append_text(right).truncate(width, overflow="ellipsis")
     return left
@@ -57,13 +57,14 @@ def _notes(link: Link, note: str, width: int) -> list[Text]:
     return rows
 
 
-def _pulse(picture: Picture, link: Link) -> Text:
+def _pulse(picture: Picture, link: Link, width: int) -> Text:
     if link.ended:
         reason = printable(picture.bye.reason) if picture.bye else ""
         return Text(f"■ ended: {reason} ", style="bold yellow")
     if link.heartbeat_age_s is None:
         return Text(f"waiting for {link.endpoint} ", style="bold yellow")
-    lost = f"{link.lost} messages lost · " if link.lost else ""
+    pulse = Text(f"✖ dead for {link.heartbeat_age_s:.0f} s ", style="bold red1")
     if link.alive:
-        return Text.assemble((lost, "red1"), (f"♥ {link.heartbeat_age_s:.1f} s ", "bold green3"))
-    return Text(f"{lost}✖ dead for {link.heartbeat_age_s:.0f} s ", style="bold red1")
+        pulse = Text(f"♥ {link.heartbeat_age_s:.1f} s ", style="bold green3")
+    lost = Text(f"{link.lost} messages lost · " if link.lost else "", style="red1")
+    return lost.append_text(pulse) if len(lost) + len(pulse) <= width else pulse

@@ -82,6 +82,10 @@ def test_of_a_dead_daemon_nothing_looks_alive(playing: Picture) -> None:
     assert not any(word in text for word in ("running", "ms late", "now", "-120.0", "gated"))
 
 
+def test_a_narrow_header_says_that_the_daemon_is_dead_before_what_was_lost() -> None:
+    assert "✖ dead for 4 s" in drawn(Picture(), DEAD, width=20)[0]
+
+
 def test_a_stalled_source_shows_its_status_instead_of_a_label(playing: Picture) -> None:
     playing.take(changed("status", status="stalled", detail="no audio for 1.0 s"))
     rows = drawn(playing, width=120)
