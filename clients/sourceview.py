@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from msgspec.structs import replace
+
 from instrd.clients.link import Link
 from instrd.clients.picture import MOST_SOUNDINGS, Picture, SourcePicture
 from instrd.clients.protocol import PAUSED, Active, Frame, Level, Reason
@@ -80,7 +82,14 @@ class SourceView:
             return []
         before = {label: at for at, label in enumerate(self.source.words)}
         order: list[Active] = []
-        sounds = self.source.state.active[:MOST_SOUNDINGS]
+        # a frame comes with every hop, a state once a second
+        likely = (
+            dict(zip(self.frame.labels, self.frame.p_smooth, strict=True)) if self.frame else {}
+        )
+        sounds = [
+            replace(one, p_smooth=likely.get(one.label, one.p_smooth))
+            for one in self.source.state.active[:MOST_SOUNDINGS]
+        ]
         for one in sorted(sounds, key=lambda one: before.get(one.label, MOST_SOUNDINGS)):
             at, least_p = len(order), one.p_smooth - STEADY * (one.label in before)
             while at and least_p > order[at - 1].p_smooth:

@@ -1,7 +1,7 @@
 """Many sources: a row for each."""
 
 import pytest
-from pictures import changed, drawn, playing_piano, state
+from pictures import changed, drawn, frame, playing_piano, state
 
 from instrd.clients.picture import Picture
 
@@ -24,7 +24,8 @@ def test_a_narrow_source_has_whole_words_before_numbers_before_a_meter(
 
 def test_a_row_says_how_sure_and_since_when_before_there_is_a_meter() -> None:
     playing = playing_piano()
-    playing.take(state("piano", "voice", p=(0.9, 0.8)))
+    playing.take(frame({"piano": 0.9, "voice": 0.8}))
+    playing.take(state("piano", "voice"))
     [_, row] = drawn(playing, width=80, height=2)
     assert row.startswith("stage-left piano 0.90 · 0:02  voice 0.80 · 0:02 ")
 

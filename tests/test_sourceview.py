@@ -23,6 +23,13 @@ def test_a_word_says_how_sure_and_since_when() -> None:
     assert view_of(playing).words == (Word("piano", "0.97 · 1:12"),)
 
 
+def test_a_word_is_as_sure_as_its_row() -> None:
+    playing = playing_piano()
+    playing.take(state("piano", p=(0.6,)))
+    playing.take(frame({"piano": 0.99}))
+    assert view_of(playing).words == (Word("piano", "0.99 · 0:02"),)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (3599, "59:59"), (360_000, "100:00:00")]
 )
@@ -32,14 +39,16 @@ def test_a_duration_is_written_as_a_clock_does(seconds: float, text: str) -> Non
 
 def test_the_surest_word_comes_first_whatever_its_label_is() -> None:
     playing = playing_piano()
-    playing.take(state("drum", "organ", "violin", p=(0.5, 0.7, 0.9), decision="violin"))
+    playing.take(frame({"drum": 0.5, "organ": 0.7, "violin": 0.9}))
+    playing.take(state("drum", "organ", "violin", decision="violin"))
     assert names_of(playing) == ["violin", "organ", "drum"]
 
 
 def test_words_about_as_sure_do_not_change_places() -> None:
     playing = playing_piano()
     for p, first in (((0.9, 0.8), "drum"), ((0.85, 0.9), "drum"), ((0.75, 0.9), "violin")):
-        playing.take(state("drum", "violin", p=p))
+        playing.take(frame({"drum": p[0], "violin": p[1]}))
+        playing.take(state("drum", "violin"))
         assert names_of(playing)[0] == first
 
 
