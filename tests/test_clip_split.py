@@ -31,10 +31,20 @@ def paths(parts: Parts, part: str) -> set[str]:
 
 
 def test_the_folders_own_parts_win_over_patterns() -> None:
-    own = [*some("drum", 2, "a", "test"), *some("guitar", 2, "a", "train")]
-    parts = divide([*own, *some("drum", 2, "a")], chosen(test=("*",), validation_share=0.0))
+    own = [*some("drum", 2, "a", "train"), *some("guitar", 2, "a", "train")]
+    parts = divide([*own, *some("drum", 2, "a", "test")], chosen(test=("*",), validation=("*",)))
     assert paths(parts, "test") == {"drumatest0", "drumatest1"}
     assert len(parts.train) == 4
+
+
+def test_patterns_hold_out_the_rest_of_what_lies_beside_a_folder_with_parts() -> None:
+    own = [*some("drum", 2, "a", "train"), *some("guitar", 2, "a", "train")]
+    tests = [*some("drum", 1, "b", "test"), *some("drum", 1, "c", "validation")]
+    pool = [*some("drum", 2, "drum: stage"), *some("drum", 2, "drum: street")]
+    parts = divide([*own, *tests, *pool], chosen(test=("*: stage",), validation=("*: street",)))
+    assert len(parts.train) == 4
+    assert {example.group for example in parts.test} == {"b", "drum: stage"}
+    assert {example.group for example in parts.validation} == {"c", "drum: street"}
 
 
 def test_patterns_tell_groups_apart_where_the_folder_does_not() -> None:

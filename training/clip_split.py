@@ -10,7 +10,7 @@ import numpy as np
 
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.errors import TrainingError
-from instrd.training.labelled_folder import Clip
+from instrd.training.labelled_folder import Clip, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Parts:
 
 
 def divide(clips: Sequence[Clip], recipe: ClipRecipe) -> Parts:
-    """Divide clips as the folder says, else as the recipe does; raises `TrainingError`.
+    """Divide clips as their folders say, else as the recipe does; raises `TrainingError`.
 
     Labels that are not the recipe's become its `other`; without one they are left out. A label
     of the recipe without a clip to train on is an error.
@@ -42,13 +42,12 @@ def divide(clips: Sequence[Clip], recipe: ClipRecipe) -> Parts:
     others = any(clip.label not in known for clip in clips) and bool(recipe.other)
     labels = (*recipe.labels, recipe.other) if others else recipe.labels
     parts: dict[str, list[Example]] = defaultdict(list)
-    has_tests = any(clip.part == "test" for clip in clips)
-    has_validation = any(clip.part == "validation" for clip in clips)
     for clip in clips:
         label = clip.label if clip.label in known else recipe.other
         if label:
-            part = clip.part or _part_of(clip.group, recipe, has_tests, has_validation)
-            parts[part].append(Example(clip.path, labels.index(label), _group(clip)))
+            parts[part_of(clip, recipe)].append(
+                Example(clip.path, labels.index(label), _group(clip))
+            )
     train = parts["train"]
     if not parts["validation"] and recipe.split.validation_share:
         train, parts["validation"] = _share(train, recipe)
@@ -57,12 +56,13 @@ def divide(clips: Sequence[Clip], recipe: ClipRecipe) -> Parts:
     return Parts(labels, tuple(train), tuple(parts["validation"]), tuple(parts["test"]))
 
 
-def _part_of(group: str, recipe: ClipRecipe, has_tests: bool, has_validation: bool) -> str:  # noqa: FBT001 - two facts of the folder
-    if not has_tests and _matches(group, recipe.split.test):
+def part_of(clip: Clip, recipe: ClipRecipe) -> Part:
+    """Return the part that a clip's folder gives it, else the one whose pattern it matches."""
+    if clip.part:
+        return clip.part
+    if _matches(clip.group, recipe.split.test):
         return "test"
-    if not has_validation and _matches(group, recipe.split.validation):
-        return "validation"
-    return "train"
+    return "validation" if _matches(clip.group, recipe.split.validation) else "train"
 
 
 def _matches(group: str, patterns: Iterable[str]) -> bool:
