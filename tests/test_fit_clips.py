@@ -1,6 +1,8 @@
 """A run on labelled clips: what it learns, what it leaves, how it goes on and when it stops."""
 
+import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from instrd.training.fit_clips import fit_clips
 from instrd.training.labelled_folder import LabelledFolder
 from instrd.training.layouts import read_folder
 from instrd.training.results import METRICS, RunResult
+from instrd.training.run_data import DATA
 from instrd.training.run_files import RECIPE, SPLIT, read_recipe_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -100,7 +103,7 @@ def test_half_width_is_taken_on_a_cpu_that_knows_it_and_no_other(
 
 
 def test_a_run_folder_holds_all_that_tells_how_it_went(learned: Path) -> None:
-    for name in (RECIPE, SPLIT, WEIGHTS, METRICS, CHECKPOINT):
+    for name in (RECIPE, DATA, SPLIT, WEIGHTS, METRICS, CHECKPOINT):
         assert (learned / name).is_file()
     assert list((learned / TENSORBOARD).glob("events.*"))
     assert read_recipe_of(learned) == recipe()
@@ -151,6 +154,60 @@ def test_another_recipe_in_the_same_run_folder_is_refused(
         fit_clips(recipe(), data, tmp_path, stopping_after(1))
     with pytest.raises(TrainingError, match="another recipe"):
         fit_clips(changed(recipe(), seed=9), data, tmp_path)
+
+
+def test_other_data_in_the_same_run_folder_are_refused(
+    data: LabelledFolder, learned: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(data.root, copy)
+    (copy / "test" / "drum").rename(copy / "test" / "drums")
+    (copy / "test" / "guitar").rename(copy / "test" / "drum")
+    (copy / "test" / "drums").rename(copy / "test" / "guitar")
+    told = f"was fitted on 45 clips below {data.root} with published labels, which are not these"
+    with pytest.raises(TrainingError, match=told):
+        fit_clips(recipe(), read_folder(copy), learned)
+    with pytest.raises(TrainingError, match="corrected labels"):
+        fit_clips(recipe(), replace(data, reading="corrected"), learned)
+    with pytest.raises(CutError):
+        fit_clips(recipe(), data, tmp_path / "run", stopping_after(1))
+    with pytest.raises(TrainingError, match="was fitted on"):
+        fit_clips(recipe(), read_folder(copy), tmp_path / "run")
+
+
+def test_a_run_knows_its_data_where_they_have_been_moved_to(
+    data: LabelledFolder, learned: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(data.root, tmp_path / "moved")
+    assert fit_clips(recipe(), read_folder(tmp_path / "moved"), learned).answers
+
+
+def test_a_run_goes_on_with_the_split_that_it_began_with(
+    data: LabelledFolder, tmp_path: Path
+) -> None:
+    with pytest.raises(CutError):
+        fit_clips(recipe(epochs=2), data, tmp_path, stopping_after(1))
+    split = msgspec.json.decode((tmp_path / SPLIT).read_bytes())
+    split["test"].append(split["train"].pop())
+    (tmp_path / SPLIT).write_bytes(msgspec.json.encode(split))
+    assert len(fit_clips(recipe(epochs=2), data, tmp_path).answers) == 13
+
+
+def test_a_run_that_does_not_say_what_it_was_fitted_on_is_refused(
+    data: LabelledFolder, learned: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(learned, tmp_path / "run")
+    (tmp_path / "run" / DATA).unlink()
+    with pytest.raises(TrainingError, match="does not say what it was fitted on"):
+        fit_clips(recipe(), data, tmp_path / "run")
+
+
+def test_what_ended_before_it_learned_anything_stands_in_nobodys_way(
+    data: LabelledFolder, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="size: got 'big'"):
+        fit_clips(changed(recipe(epochs=1), network={"size": "big"}), data, tmp_path)
+    assert fit_clips(recipe(epochs=1), data, tmp_path).answers
 
 
 def test_files_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path) -> None:

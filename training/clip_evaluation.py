@@ -16,7 +16,7 @@ from instrd.models.errors import AudioFileError
 from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
 from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.clip_split import divide
+from instrd.training.clip_split import divide, name_of
 from instrd.training.errors import TrainingError
 from instrd.training.evaluation import FOUR
 from instrd.training.export import rounded
@@ -52,7 +52,7 @@ def evaluate_clips(
     recipe = recipe_of(bundle)
     parts = divide(folder.clips, recipe)
     tests = {(example.path, parts.labels[example.label]) for example in parts.test}
-    clips = [clip for clip in folder.clips if (clip.path, _name(clip.label, recipe)) in tests]
+    clips = [clip for clip in folder.clips if (clip.path, name_of(clip.label, recipe)) in tests]
     classifier = load_classifier(bundle, folders=[bundle_folder.parent])
     judged = list(listen_to(classifier, watch(clips, bundle.manifest.name, len(clips))))
     if not judged:
@@ -160,16 +160,12 @@ def _kinds(judged: Sequence[Judged]) -> list[str]:
 def _scores(judged: Sequence[Judged], kind: str, manifest: Manifest, recipe: ClipRecipe) -> Any:
     names = manifest.labels
     have = [one for one in judged if kind in one.pieces]
-    labels = [_name(one.label, recipe) for one in have]
+    labels = [name_of(one.label, recipe) for one in have]
     truth = np.repeat(
         [names.index(label) for label in labels], [len(one.pieces[kind]) for one in have]
     )
     four = [label for label in FOUR if label in names]
     return score(np.concatenate([one.pieces[kind] for one in have]), truth, manifest, four)
-
-
-def _name(label: str, recipe: ClipRecipe) -> str:
-    return label if label in recipe.labels else recipe.other
 
 
 def _part(signal: Floats, hop: int, hops: int) -> Floats:

@@ -43,11 +43,9 @@ def divide(clips: Sequence[Clip], recipe: ClipRecipe) -> Parts:
     labels = (*recipe.labels, recipe.other) if others else recipe.labels
     parts: dict[str, list[Example]] = defaultdict(list)
     for clip in clips:
-        label = clip.label if clip.label in known else recipe.other
-        if label:
-            parts[part_of(clip, recipe)].append(
-                Example(clip.path, labels.index(label), _group(clip))
-            )
+        if label := name_of(clip.label, recipe):
+            example = Example(clip.path, labels.index(label), group_of(clip))
+            parts[part_of(clip, recipe)].append(example)
     train = parts["train"]
     if not parts["validation"] and recipe.split.validation_share:
         train, parts["validation"] = _share(train, recipe)
@@ -69,7 +67,12 @@ def _matches(group: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(group, pattern) for pattern in patterns)
 
 
-def _group(clip: Clip) -> str:
+def name_of(label: str, recipe: ClipRecipe) -> str:
+    """Return the label under which a recipe learns another; "" if it leaves that out."""
+    return label if label in recipe.labels else recipe.other
+
+
+def group_of(clip: Clip) -> str:
     """Return the clip's group; one that has none is a group by itself."""
     return clip.group or str(clip.path)
 

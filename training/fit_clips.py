@@ -12,7 +12,7 @@ from torch import nn
 from instrd.models.registry import architecture
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Example, Parts, divide
-from instrd.training.epochs import Task, run_epochs
+from instrd.training.epochs import CHECKPOINT, Task, run_epochs
 from instrd.training.errors import TrainingError
 from instrd.training.fit_svm import fit_svm
 from instrd.training.frame_cache import FrameCache, Watch, unwatched
@@ -20,6 +20,7 @@ from instrd.training.labelled_folder import LabelledFolder
 from instrd.training.machines import join
 from instrd.training.net_answers import logits_of, softmax
 from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_result, write_result
+from instrd.training.run_data import read_split, refuse_other_data, write_data
 from instrd.training.run_files import (
     read_recipe_of,
     take_time,
@@ -41,23 +42,25 @@ def fit_clips(
 ) -> RunResult:
     """Train on a folder and return what came of it; a finished run is only read.
 
-    An unfinished run goes on from its last epoch; a run folder of another recipe is refused.
-    Unreadable files are left out and listed in the result. Raises `TrainingError`.
+    An unfinished run goes on from its last epoch, with the split that it began with; a run folder
+    of another recipe or other data is refused. Unreadable files are left out and listed in the
+    result. Raises `TrainingError`.
     """
     if (run / METRICS).is_file():
-        _refuse_other(recipe, run)
+        _refuse_other(recipe, folder, run)
         return read_result(run)
     with join() as place:
-        if place.leads:
-            _refuse_other(recipe, run)
-            write_recipe(run, recipe)
+        begins = not (run / CHECKPOINT).is_file()
+        if place.leads and not begins:
+            _refuse_other(recipe, folder, run)
         cache = FrameCache(recipe.front_end)
         if place.leads:
-            cache.fill((clip.path for clip in folder.clips), watch)
+            readable, _ = cache.fill((clip.path for clip in folder.clips), watch)
+            if begins:
+                _begin(recipe, folder, run, set(readable))
         place.wait()
-        readable, errors = cache.fill(clip.path for clip in folder.clips)
-        there = set(readable)
-        parts = divide([clip for clip in folder.clips if clip.path in there], recipe)
+        _, errors = cache.fill(clip.path for clip in folder.clips)
+        parts = read_split(run, recipe, folder)
         windows = Windows(recipe, cache, parts.train)
         fitted = _fit(Task(recipe, parts, windows, run, place), watch)
         if place.leads:
@@ -65,6 +68,14 @@ def fit_clips(
             _finish(run, folder.root, parts, fitted, left_out)
         place.wait()
     return read_result(run)
+
+
+def _begin(recipe: ClipRecipe, folder: LabelledFolder, run: Path, readable: set[Path]) -> None:
+    """Write what a run is of. What began in its folder and learned nothing is forgotten."""
+    parts = divide([clip for clip in folder.clips if clip.path in readable], recipe)
+    write_recipe(run, recipe)
+    write_data(run, folder)
+    write_split(run, folder.root, parts)
 
 
 def built(recipe: ClipRecipe, labels: int) -> nn.Module:
@@ -132,7 +143,6 @@ def _finish(run: Path, root: Path, parts: Parts, fitted: Fitted, left_out: tuple
         left_out=left_out,
     )
     write_weights(run, fitted.net)
-    write_split(run, root, parts)
     write_pictures(run, result)
     write_result(run, result)
 
@@ -155,7 +165,8 @@ def _mean_p(fitted: Fitted, example: Example) -> tuple[float, ...]:
     return tuple(p.mean(axis=0).round(5).tolist())
 
 
-def _refuse_other(recipe: ClipRecipe, run: Path) -> None:
+def _refuse_other(recipe: ClipRecipe, folder: LabelledFolder, run: Path) -> None:
     before = read_recipe_of(run)
     if before is not None and before != recipe:
         raise TrainingError(run, "holds a run of another recipe; give each run its own folder")
+    refuse_other_data(run, folder)

@@ -53,6 +53,7 @@ class LabelledFolder:
     """Label -> how the folder spells it, where that is not one and the right way."""
     rows_without_file: tuple[str, ...] = ()
     files_without_row: tuple[Path, ...] = ()
+    reading: Labels = "published"
 
 
 def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:
@@ -73,6 +74,7 @@ def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:
         {label: tuple(sorted(ways)) for label, ways in sorted(spellings.items())},
         tuple(row for folder in folders for row in folder.rows_without_file),
         tuple(path for folder in folders for path in folder.files_without_row),
+        folders[0].reading,
     )
 
 

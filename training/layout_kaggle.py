@@ -65,6 +65,7 @@ def read_kaggle(root: Path, labels: Labels) -> LabelledFolder:
         odd_spellings(spellings),
         tuple(f"{row.part}: {row.name}" for row in rows if (row.part, row.name) not in files),
         tuple(path for key, path in files.items() if key not in listed),
+        labels,
     )
 
 
