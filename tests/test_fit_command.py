@@ -6,13 +6,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from labelled_audio import RATE_HZ
+from labelled_audio import RATE_HZ, kaggle, write
 from miniature import LABELS, changed, miniature, recipe, sound, write_recipe
 
 from instrd.models.bundle import find_bundle, read_bundle
 from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
 from instrd.training.cli import main
+from instrd.training.clip_recipe import ClipSplit
 from instrd.training.export_clips import credits_of
 from instrd.training.pool import MANIFEST
 
@@ -130,6 +131,39 @@ def test_a_run_that_was_stopped_cannot_be_exported(
     assert capsys.readouterr().err == (
         f"instrd-train: {tmp_path}/run: holds no finished run; run instrd-train fit first\n"
     )
+
+
+def test_a_run_is_exported_with_the_data_that_it_was_fitted_on_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, other = miniature(tmp_path / "data").root, miniature(tmp_path / "other").root
+    (other / "validation" / "drum" / "drum-0.wav").rename(other / "validation" / "drum" / "x.wav")
+    file = write_recipe(tmp_path / "cnn.toml", recipe(epochs=1))
+    assert run(monkeypatch, "fit", file, "--data", data, "--run", tmp_path / "run") == 0
+    export = ["export", tmp_path / "run", tmp_path / "bundle", "--data"]
+    assert run(monkeypatch, *export, other) == 1
+    assert "run: was fitted on 45 clips below" in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
+    monkeypatch.chdir(tmp_path)  # however the folder is spelt, its split is that of the run
+    assert run(monkeypatch, *export, "data") == 0
+
+
+def test_the_reading_of_the_labels_is_that_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {label: [f"{label}-{k}0000.wav" for k in range(1, 5)] for label in LABELS}
+    rows = [(name, label) for label in ("drum", "guitar") for name in names[label]]
+    tests = [(f"test-{label}-90000.wav", label) for label in LABELS]
+    kaggle(tmp_path / "data", [*rows, *((name, "violin") for name in names["drum"])], tests)
+    for seed, name in enumerate(names["violin"], 50):
+        write(tmp_path / "data" / "Train_submission" / name, sound("violin", seed))
+    made = changed(recipe(epochs=1), split=ClipSplit(validation_share=0.3))
+    file = write_recipe(tmp_path / "cnn.toml", made)
+    folder, bundle, data = tmp_path / "run", tmp_path / "bundle", ["--data", tmp_path / "data"]
+    assert run(monkeypatch, "fit", file, *data, "--run", folder, "--labels", "corrected") == 0
+    assert run(monkeypatch, "fit", file, *data, "--run", folder) == 1
+    assert run(monkeypatch, "export", folder, bundle, *data) == 0
+    assert run(monkeypatch, "evaluate", bundle, *data, "--labels", "corrected") == 0
 
 
 def test_whoever_made_the_clips_is_credited(tmp_path: Path) -> None:

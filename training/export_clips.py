@@ -10,33 +10,38 @@ import safetensors.torch
 from instrd.models.bundle import WEIGHTS, Bundle, Credit, Manifest, write_bundle
 from instrd.training.clip_calibration import ClipCalibration, calibrate_clips
 from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.clip_split import Parts, divide
+from instrd.training.clip_split import Parts
 from instrd.training.errors import TrainingError
 from instrd.training.export import rounded
 from instrd.training.fit_clips import built
 from instrd.training.frame_cache import FrameCache, Watch, unwatched
-from instrd.training.labelled_folder import LabelledFolder
+from instrd.training.layouts import read_folders
 from instrd.training.pool import MANIFEST
+from instrd.training.run_data import read_data, read_split, refuse_other_data
 from instrd.training.run_files import read_recipe_of
 from instrd.training.window_onnx import with_weights
 from instrd.training.windows import LEAST_FRAMES, Windows
 
 
 def export_clips(
-    run: Path, bundle: Path, folder: LabelledFolder, roots: Sequence[Path], watch: Watch = unwatched
+    run: Path, bundle: Path, roots: Sequence[Path], watch: Watch = unwatched
 ) -> Bundle:
     """Calibrate a finished run's net on its validation clips and write its bundle.
 
-    `folder` is what it was trained on, `roots` the data folders, whose manifests tell whom to
-    credit. Raises `TrainingError`.
+    `roots` are the data folders that it was fitted on, whose manifests tell whom to credit; its
+    reading of their labels and its split are the run's. Raises `TrainingError`.
     """
     recipe = read_recipe_of(run)
     if recipe is None or not (run / WEIGHTS).is_file():
         raise TrainingError(run, "holds no finished run; run instrd-train fit first")
+    folder = read_folders(roots, read_data(run).labels)
+    refuse_other_data(run, folder)
+    parts = read_split(run, recipe, folder)
     cache = FrameCache(recipe.front_end)
-    readable, _ = cache.fill((clip.path for clip in folder.clips), watch)
-    there = set(readable)
-    parts = divide([clip for clip in folder.clips if clip.path in there], recipe)
+    used = (*parts.train, *parts.validation)
+    _, errors = cache.fill((example.path for example in used), watch)
+    for error in errors:
+        raise error
     net = built(_untrained(recipe), len(parts.labels))
     try:
         net.load_state_dict(safetensors.torch.load_file(run / WEIGHTS))
@@ -44,8 +49,7 @@ def export_clips(
         raise TrainingError(run, f"its weights do not fit these data: {error}") from error
     files = with_weights(net, recipe.window_frames, recipe.front_end.width)
     calibrated = calibrate_clips(net, parts, Windows(recipe, cache, parts.train))
-    trained_on = [e.path for e in (*parts.train, *parts.validation)]
-    credited = credits_of(roots, trained_on)
+    credited = credits_of(roots, [example.path for example in used])
     return write_bundle(bundle, _manifest(bundle.name, recipe, parts, calibrated, credited), files)
 
 

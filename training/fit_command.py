@@ -1,7 +1,7 @@
 """The commands `instrd-train fit`, `export` and `evaluate`, for recipes of both kinds."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import track
 
 from instrd.training.errors import TrainingError
-from instrd.training.labelled_folder import LabelledFolder, Labels, together
-from instrd.training.layouts import read_folder
+from instrd.training.labelled_folder import Labels
+from instrd.training.layouts import read_folders
 from instrd.training.recipe import (
     PARTS,
     Recipe,
@@ -122,7 +122,7 @@ def _fit_clips(
     of_clips = read_clip_recipe(recipe)
     if seed is not None:
         of_clips = msgspec.structs.replace(of_clips, seed=seed)
-    clips = _read(_needed("--data", data, recipe), labels)
+    clips = read_folders(_needed("--data", data, recipe), labels)
     result = fit_clips(of_clips, clips, run, watch)
     if not _leads():
         return
@@ -164,19 +164,18 @@ def export(
     else:
         from instrd.training.export_clips import export_clips  # noqa: PLC0415
 
-        roots = _needed("--data", data, run)
-        written = export_clips(run, bundle, _read(roots, "published"), roots, watch)
+        written = export_clips(run, bundle, _needed("--data", data, run), watch)
     typer.echo(f"{written.folder}  SHA-256 {written.sha256}")
 
 
-def evaluate(bundle: BundleFolder, *, data: Data = None) -> None:
+def evaluate(bundle: BundleFolder, *, data: Data = None, labels: Labels = "published") -> None:
     """Measure a bundle on the sources that its recipe holds out; writes its manifest."""
     from instrd.training.clip_evaluation import evaluate_clips, is_of_clips  # noqa: PLC0415
     from instrd.training.evaluation import evaluate as evaluate_bundle  # noqa: PLC0415
 
     roots = _needed("--data", data, bundle)
     measured: dict[str, Any] = (
-        evaluate_clips(bundle, _read(roots, "published"), watch)
+        evaluate_clips(bundle, read_folders(roots, labels), watch)
         if is_of_clips(bundle)
         else evaluate_bundle(bundle, roots)
     )
@@ -190,10 +189,6 @@ def watch(things: Iterable[Any], what: str, count: int) -> Iterable[Any]:
 
 def _leads() -> bool:
     return os.environ.get("RANK", "0") == "0"
-
-
-def _read(roots: Sequence[Path], labels: Labels) -> LabelledFolder:
-    return together([read_folder(root, labels) for root in roots])
 
 
 def _is_of_mixtures(recipe: Path) -> bool:

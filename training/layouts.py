@@ -1,6 +1,6 @@
 """Folders of labelled audio in four layouts, told apart by what lies in them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from instrd.models.audiofile import files_below
@@ -14,6 +14,7 @@ from instrd.training.labelled_folder import (
     label_of,
     odd_spellings,
     read_table,
+    together,
 )
 from instrd.training.layout_kaggle import TABLES, read_kaggle
 from instrd.training.layout_mirdata import data_set_in, read_mirdata
@@ -36,6 +37,11 @@ def read_folder(root: Path, labels: Labels = "published") -> LabelledFolder:
         return _read_class_folders(root, folders)
     looked = f"{' or '.join(TABLES)}, {MANIFEST}, a folder with audio for each class"
     raise LayoutError(root, f"no labelled audio here; looked for {looked}")
+
+
+def read_folders(roots: Sequence[Path], labels: Labels) -> LabelledFolder:
+    """Return what several folders say, as one; raises `LayoutError`."""
+    return together([read_folder(root, labels) for root in roots])
 
 
 def _read_manifest(root: Path) -> LabelledFolder:
