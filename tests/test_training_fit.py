@@ -17,7 +17,9 @@ from instrd.training.fit import LOG, fit, hidden_matrices
 from instrd.training.fitted import CHECKPOINT, build, recipe_of, trained
 from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
-from instrd.training.recipe import PARTS, ending, finishing, guiding
+from instrd.training.recipe import PARTS, Split, ending, finishing, guiding
+from instrd.training.stems import SPLIT, Sounds, render_bank
+from instrd.training.struct_files import write_json
 
 pytestmark = pytest.mark.usefixtures("one_thread", "a_few_windows")
 
@@ -153,6 +155,33 @@ def test_a_folder_with_a_run_of_another_net_is_refused_and_left_as_it_is(tmp_pat
         with pytest.raises(TrainingError, match="holds a run of another net"):
             fit(other, data, run=run, until=2)
     assert {file.name: file.read_bytes() for file in run.iterdir()} == kept
+
+
+def test_a_run_goes_on_with_what_it_has_heard_and_nothing_else(tmp_path: Path) -> None:
+    recipe, data, run = small_recipe(), small_material(tmp_path), tmp_path / "run"
+    fit(recipe, data, run=run, until=1)
+    kept = {file.name: file.read_bytes() for file in run.iterdir()}
+    others = [
+        small_recipe(split=Split(("new",))),
+        small_recipe(seed=recipe.seed + 1),
+        finishing(recipe),
+    ]
+    for other in others:
+        with pytest.raises(TrainingError, match="holds a run that hears something else"):
+            fit(other, data, run=run, until=2)
+    assert {file.name: file.read_bytes() for file in run.iterdir()} == kept
+
+
+def test_stems_of_another_split_are_refused(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), small_material(tmp_path)
+    write_json(data.bank / SPLIT, recipe.split)
+    fit(recipe, data, run=tmp_path / "run", until=1)
+    other = small_recipe(split=Split(("new",)))
+    with pytest.raises(TrainingError, match="stems: holds stems of another"):
+        fit(other, data, run=tmp_path / "other", until=1)
+    with pytest.raises(TrainingError, match="stems: holds stems of another"):
+        render_bank(other, Sounds([], tmp_path), folder=data.bank, processes=1)
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_cannot_guide_or_begin_a_run_is_told(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
 from instrd.training.pool import credits_of, divide, read_pools
 from instrd.training.recipe import Recipe
-from instrd.training.stems import SINSY, read_tracks
+from instrd.training.stems import SINSY, read_tracks, refuse_other_split
 from instrd.training.trained_singing import CREDIT
 
 TEACHER = Credit("EfficientAT mn04", "MIT", "Schmid et al. 2023; its opinions, not its weights")
@@ -52,6 +52,7 @@ def export(
     itself, which both have learned from.
     """
     recipe = recipe_of(run)
+    refuse_other_split(bank, recipe if measured is None else recipe_of(measured))
     net = trained(recipe, run)
     if measured is None:
         calibrated = calibrate(net, recipe, bank, "calibrate", music)

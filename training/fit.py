@@ -28,6 +28,7 @@ from instrd.training.mixtures import Mixer
 from instrd.training.new_file import new_file
 from instrd.training.optimisation import Average, Muon, rate_share
 from instrd.training.recipe import Recipe
+from instrd.training.stems import refuse_other_split
 from instrd.training.student import Student
 
 LOG = "log.txt"
@@ -68,11 +69,11 @@ def fit(
     A new run begins with the weights of `start`, and learns what `guides` judge on average; these
     are runs or bundles. It computes on a GPU if there is one; `workers` processes mix, the same
     however many. By a recipe of `tuning` the teacher in a folder learns instead. Raises
-    `TrainingError`, before anything is written, of a folder with a run of another net.
+    `TrainingError`, before anything is written, of a run or of stems that are of something else.
     """
+    refuse_other_split(data.bank, recipe)
     claim(run, recipe)
-    log = Log(run / LOG)
-    device = _ready(recipe)
+    log, device = Log(run / LOG), _ready(recipe)
     student = learner_of(recipe, teacher).train().to(device)
     optimisers = _optimisers(student, recipe)
     forward = torch.compile(student) if recipe.fit.compiled else student

@@ -63,14 +63,20 @@ def _recipe_of_bundle(folder: Path) -> Recipe:
 def claim(run: Path, recipe: Recipe) -> None:
     """Write the recipe of a run that begins or goes on; raises `TrainingError`.
 
-    What a folder holds already must be of the same net, whatever else has changed since.
+    What a folder holds already must be of the same net and have heard the same, whatever else has
+    changed since.
     """
     if is_bundle(run):
         raise TrainingError(run, "is a bundle; begin a run elsewhere with it (--start)")
-    if (run / CHECKPOINT).is_file() and not is_of_same_net(recipe_of(run), recipe):
-        raise TrainingError(
-            run, "holds a run of another net (--wide, --tune, labels or front-end differ)"
-        )
+    if (run / CHECKPOINT).is_file():
+        before = recipe_of(run)
+        if not is_of_same_net(before, recipe):
+            raise TrainingError(
+                run, "holds a run of another net (--wide, --tune, labels or front-end differ)"
+            )
+        if _heard_by(before) != _heard_by(recipe):
+            reason = "holds a run that hears something else ([split], --seed, --last or --finish)"
+            raise TrainingError(run, f"{reason}; give this one a folder of its own")
     run.mkdir(parents=True, exist_ok=True)
     write_json(run / RECIPE, recipe)
 
@@ -78,6 +84,10 @@ def claim(run: Path, recipe: Recipe) -> None:
 def is_of_same_net(one: Recipe, other: Recipe) -> bool:
     """Say whether the weights of a recipe's net mean the same in that of the other."""
     return _net_of(one) == _net_of(other)
+
+
+def _heard_by(recipe: Recipe) -> tuple[Any, ...]:
+    return recipe.split, recipe.seed, recipe.fit.parts
 
 
 def _net_of(recipe: Recipe) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from instrd.training.new_file import new_file
 from instrd.training.organs import play_organs
 from instrd.training.performances import scores_for
 from instrd.training.pool import by_origin, divide, read_pool
-from instrd.training.recipe import Part, Recipe
+from instrd.training.recipe import Part, Recipe, Split
 from instrd.training.recordings import recorded
 from instrd.training.renders import (
     ChainRender,
@@ -37,6 +37,7 @@ from instrd.training.trained_singing import sing_trained
 
 Floats = NDArray[np.float32]
 BANK = "bank.json"
+SPLIT = "split.json"
 SINGING = "synthetic singing"
 SINSY = "Sinsy"
 _OVERDRIVEN, _SELDOM = {"guitar": 0.4}, 0.12
@@ -88,11 +89,24 @@ class Sounds:
 def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int) -> None:
     """Render every track of the recipe into `folder`; keeps those already there."""
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_other_split(folder, recipe)
+    write_json(folder / SPLIT, recipe.split)
     jobs = _jobs(recipe, sounds)
     with ProcessPoolExecutor(processes) as pool:
         waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
         tracks = [future.result() for future in waiting]
     write_json(folder / BANK, tracks)
+
+
+def refuse_other_split(folder: Path, recipe: Recipe) -> None:
+    """Raise `TrainingError` of a bank that holds out other sources than a recipe.
+
+    What was rendered before banks told their split is taken as it is.
+    """
+    file = folder / SPLIT
+    if file.is_file() and read_json(file, Split, "cannot be read") != recipe.split:
+        reason = f"holds stems of another [split] than the recipe {recipe.name}; render others"
+        raise TrainingError(folder, reason)
 
 
 def read_tracks(folder: Path) -> list[Track]:
