@@ -78,6 +78,16 @@ def test_a_seed_of_its_own_makes_another_run(
     assert "another recipe" in capsys.readouterr().err
 
 
+def test_a_run_without_test_clips_names_no_accuracy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = miniature(tmp_path / "data").root
+    (data / "test").rename(data / "tests")
+    file = write_recipe(tmp_path / "cnn.toml", recipe(epochs=1))
+    assert run(monkeypatch, "fit", file, "--data", data, "--run", tmp_path / "run") == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/run: no test clip, ")
+
+
 def test_two_folders_are_learned_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,6 +94,29 @@ def test_what_lies_in_hidden_folders_is_left_aside(tmp_path: Path) -> None:
     assert folder.files_without_row == ()
 
 
+def test_a_part_is_known_however_it_is_spelt_and_an_unknown_one_is_an_error(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "1.wav", hiss(1))
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("path,label,part\n1.wav,piano, Test\n")
+    assert [clip.part for clip in read_folder(tmp_path).clips] == ["test"]
+    manifest.write_text("path,label,part\n1.wav,piano,\n1.wav,piano,eval\n")
+    with pytest.raises(LayoutError, match=r"line 3: got part eval, allowed train, .* or none"):
+        read_folder(tmp_path)
+
+
+def test_what_lies_beside_folders_of_parts_is_no_class(tmp_path: Path) -> None:
+    for seed, name in enumerate(("train/drum", "test/drum", "tests/drum", "drum"), 1):
+        write(tmp_path / name / "kick.wav", hiss(seed))
+    folder = read_folder(tmp_path)
+    assert folder.classes == ("drum",)
+    assert sorted(clip.part for clip in folder.clips) == ["test", "train"]
+    assert folder.files_without_row == tuple(
+        tmp_path / name / "kick.wav" for name in ("drum", "tests/drum")
+    )
+
+
 @pytest.mark.parametrize("labels", ["published", "corrected"])
 def test_a_folder_without_labelled_audio_is_one_error_that_says_what_was_looked_for(
     tmp_path: Path, labels: str

@@ -128,10 +128,9 @@ def _fit_clips(
         return
     for line in result.left_out:
         typer.echo(f"left out: {line}", err=True)
-    typer.echo(
-        f"{run}: {result.right} of {len(result.answers)} test clips right "
-        f"({result.accuracy:.1%}), {result.training_s:.0f} s"
-    )
+    tests = len(result.answers)
+    told = f"{result.right} of {tests} test clips right ({result.accuracy:.1%})"
+    typer.echo(f"{run}: {told if tests else 'no test clip'}, {result.training_s:.0f} s")
 
 
 def export(

@@ -47,13 +47,17 @@ def read_folders(roots: Sequence[Path], labels: Labels) -> LabelledFolder:
 def _read_manifest(root: Path) -> LabelledFolder:
     rows = read_table(root / MANIFEST, ("path", "label"))
     clips, missing = [], []
-    for row in rows:
+    for line, row in enumerate(rows, start=2):
         if Path(row["path"]).is_absolute():
             raise LayoutError(root / MANIFEST, f"got {row['path']}, allowed below the folder")
         path = root / row["path"]
         label = label_of(row["label"])
         group = f"{label}: {row['source']}" if row.get("source") else take_group(path.stem, label)
-        part = PARTS.get((row.get("part") or "").lower(), "")
+        spelt = (row.get("part") or "").strip().lower()
+        if spelt and spelt not in PARTS:
+            reason = f"line {line}: got part {spelt}, allowed {', '.join(PARTS)} or none"
+            raise LayoutError(root / MANIFEST, reason)
+        part = PARTS.get(spelt, "")
         if path.is_file():
             clips.append(Clip(path, label, group, part))
         else:
@@ -72,16 +76,19 @@ def _read_manifest(root: Path) -> LabelledFolder:
 
 
 def _class_folders(root: Path) -> Iterator[tuple[Part, Path]]:
-    """Yield (part, folder of one class); nothing if no folder holds audio."""
+    """Yield (part, folder of one class); nothing if no folder holds audio.
+
+    What lies beside folders of parts, such as `tests`, is no class: its files have no label.
+    """
     folders = _folders_in(root)
     if not any(files_below(folder) for folder in folders):
         return
-    for folder in folders:
-        part = PARTS.get(folder.name.lower(), "")
-        if part:
-            yield from ((part, below) for below in _folders_in(folder))
-        else:
-            yield "", folder
+    parts = [folder for folder in folders if folder.name.lower() in PARTS]
+    for folder in parts:
+        part = PARTS[folder.name.lower()]
+        yield from ((part, below) for below in _folders_in(folder))
+    if not parts:
+        yield from (("", folder) for folder in folders)
 
 
 def _folders_in(folder: Path) -> list[Path]:
