@@ -10,7 +10,7 @@ from miniature import changed, recipe
 from instrd.training.clip_recipe import ClipRecipe, ClipSplit
 from instrd.training.clip_split import Parts, divide
 from instrd.training.errors import TrainingError
-from instrd.training.labelled_folder import Clip, LabelledFolder, Part, together
+from instrd.training.labelled_folder import Clip, LabelledFolder, Part, together, without_partner
 from instrd.training.layouts import read_folder
 
 
@@ -136,6 +136,17 @@ def test_several_folders_are_one_below_what_holds_them_all(
     assert [c.part for c in both.clips] == ["train"] * 2 + ["test"] * 3
     assert all(c.path.is_relative_to(tmp_path) and c.path.is_file() for c in both.clips)
     assert together([one]) is one
+
+
+def test_what_lacks_its_partner_is_counted_of_several_folders_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one, two = (folder(Path(name), "train", "drum", 1) for name in ("one", "two"))
+    write(Path("two") / "tests" / "a.wav", hiss(1, 0.05))
+    assert without_partner(one) == []
+    both = together([one, read_folder(two.root)])
+    assert without_partner(both) == ["1 files without a row: two/tests/a.wav"]
 
 
 def test_a_clip_that_is_a_link_to_elsewhere_stays_below_the_folder(tmp_path: Path) -> None:

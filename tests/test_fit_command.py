@@ -88,17 +88,23 @@ def test_a_run_without_test_clips_names_no_accuracy(
     assert capsys.readouterr().out.startswith(f"{tmp_path}/run: no test clip, ")
 
 
-def test_two_folders_are_learned_as_one(
+def test_several_folders_are_learned_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = miniature(tmp_path / "one").root
     (tmp_path / "two" / "train" / "drum").mkdir(parents=True)
     (tmp_path / "two" / "train" / "drum" / "broken.wav").write_text("no audio")
+    rows = ["path,label", *(f"{k}.wav,drum" for k in range(4))]
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three" / MANIFEST).write_text("\n".join(rows))
+    write(tmp_path / "three" / "stray.wav", sound("drum", 1))
     file = write_recipe(tmp_path / "cnn.toml", recipe(epochs=1))
-    folders = ["--data", one, "--data", tmp_path / "two"]
+    folders = ["--data", one, "--data", tmp_path / "two", "--data", tmp_path / "three"]
     assert run(monkeypatch, "fit", file, *folders, "--run", tmp_path / "run") == 0
     assert "left out: " in (told := capsys.readouterr().err)
     assert "broken.wav" in told
+    assert "left out: 4 rows without a file: 0.wav, 1.wav, 2.wav, ...\n" in told
+    assert "left out: 1 files without a row: three/stray.wav\n" in told
 
 
 def test_every_error_is_one_sentence_and_exit_code_one(

@@ -23,6 +23,7 @@ PARTS: dict[str, Part] = {
 }
 """How layouts spell the parts, in lower case."""
 
+_NAMED = 3
 _MISSPELT = {"guiatr": "guitar"}
 
 
@@ -73,9 +74,20 @@ def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:
         tuple(sorted({label for folder in folders for label in folder.classes})),
         {label: tuple(sorted(ways)) for label, ways in sorted(spellings.items())},
         tuple(row for folder in folders for row in folder.rows_without_file),
-        tuple(path for folder in folders for path in folder.files_without_row),
+        tuple(path.absolute() for folder in folders for path in folder.files_without_row),
         folders[0].reading,
     )
+
+
+def without_partner(folder: LabelledFolder) -> list[str]:
+    """Count rows without a file and files without a row, in a line each that names a few."""
+    strays = [str(path.relative_to(folder.root)) for path in folder.files_without_row]
+    kinds = {"rows without a file": folder.rows_without_file, "files without a row": strays}
+    return [
+        f"{len(names)} {kind}: {', '.join(names[:_NAMED])}{', ...' if names[_NAMED:] else ''}"
+        for kind, names in kinds.items()
+        if names
+    ]
 
 
 def label_of(spelling: str) -> str:

@@ -43,7 +43,7 @@ class RunResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """To the test clips."""
     validation: tuple[Answer, ...] = ()
     left_out: tuple[str, ...] = ()
-    """Files that could not be read, each with the reason."""
+    """Files that could not be read, each with the reason, and what rows and files lacked."""
 
     @property
     def right(self) -> int:
