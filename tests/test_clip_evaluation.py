@@ -59,6 +59,7 @@ def test_pieces_are_judged_and_the_manifest_says_how_well(bundle: Path, tmp_path
     assert rows == {"pieces_1s": 6, "pieces_3s": 2, "clips": 2}
     assert measured["clips"]["accuracy"] == 1.0
     assert measured["clips"]["accuracy_four"] == 0.0  # it knows none of the four
+    assert measured["by_source"] == {"studio": dict.fromkeys(rows, 1.0)}
     assert read_bundle(bundle).manifest.metrics["held_out"] == measured
 
 
@@ -78,6 +79,22 @@ def test_rows_of_labels_that_were_left_out_are_not_judged(bundle: Path, tmp_path
     ]
     measured = evaluate_clips(bundle, clips(tmp_path, [*TRAINED, *tests]))
     assert measured["clips"]["rows"] == 1
+    assert measured["left_out"] == {"harp": 1}
+
+
+def test_neither_are_those_of_an_other_that_the_net_has_not(tmp_path: Path) -> None:
+    made = msgspec.to_builtins(changed(recipe(), labels=LABELS, other="other"))
+    bundle = tone_bundle(tmp_path / "tones", "window", recipe=made, multi_label=False).folder
+    tests: list[tuple[str, str, Part]] = [("a.wav", "low", "test"), ("b.wav", "harp", "test")]
+    measured = evaluate_clips(bundle, clips(tmp_path, [*TRAINED, *tests]))
+    assert measured["clips"]["rows"] == 1
+    assert measured["left_out"] == {"harp": 1}
+
+
+def test_a_test_set_alone_will_do(bundle: Path, tmp_path: Path) -> None:
+    measured = evaluate_clips(bundle, clips(tmp_path, [("a.wav", "low", "test")]))
+    assert measured["clips"]["rows"] == 1
+    assert "left_out" not in measured
 
 
 def test_clips_that_cannot_be_heard_are_left_out(bundle: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """How good a one-label bundle is on clips held out from its training, judged as the daemon does."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from instrd.models.errors import AudioFileError
 from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
 from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.clip_split import divide, name_of
+from instrd.training.clip_split import name_of, part_of
 from instrd.training.errors import TrainingError
 from instrd.training.evaluation import FOUR
 from instrd.training.export import rounded
@@ -47,17 +48,26 @@ class Judged:
 def evaluate_clips(
     bundle_folder: Path, folder: LabelledFolder, watch: Watch = unwatched
 ) -> dict[str, Any]:
-    """Measure a bundle on the test clips of its recipe's split; write that into its manifest."""
+    """Measure a bundle on the test clips of its recipe's split; write that into its manifest.
+
+    Clips of labels that it does not know are left out and counted.
+    """
     bundle = read_bundle(bundle_folder)
     recipe = recipe_of(bundle)
-    parts = divide(folder.clips, recipe)
-    tests = {(example.path, parts.labels[example.label]) for example in parts.test}
-    clips = [clip for clip in folder.clips if (clip.path, name_of(clip.label, recipe)) in tests]
+    tests = [clip for clip in folder.clips if part_of(clip, recipe) == "test"]
+    labels = bundle.manifest.labels
+    clips = [clip for clip in tests if name_of(clip.label, recipe) in labels]
     classifier = load_classifier(bundle, folders=[bundle_folder.parent])
     judged = list(listen_to(classifier, watch(clips, bundle.manifest.name, len(clips))))
     if not judged:
-        raise TrainingError(folder.root, "has no test clip that can be heard; see [split]")
+        raise TrainingError(
+            folder.root, "has no test clip of its labels that can be heard; see [split]"
+        )
     measured: dict[str, Any] = rounded(summary(judged, bundle.manifest, recipe))
+    if unknown := Counter(
+        clip.label for clip in tests if name_of(clip.label, recipe) not in labels
+    ):
+        measured["left_out"] = dict(sorted(unknown.items()))
     manifest = msgspec.structs.replace(
         bundle.manifest, metrics={**bundle.manifest.metrics, "held_out": measured}
     )
@@ -138,18 +148,24 @@ def judge(classifier: Classifier, pieces: Sequence[Floats], rate_hz: int) -> Flo
 
 
 def summary(judged: Sequence[Judged], manifest: Manifest, recipe: ClipRecipe) -> dict[str, Any]:
-    """Return the scores of each kind of piece over all clips, and accuracies by source."""
+    """Return the scores of each kind of piece over all clips, and accuracies by source.
+
+    The latter are of all labels and, where a source has some of them, of the paper's four.
+    """
     measured: dict[str, Any] = {}
     for kind in _kinds(judged):
         measured[kind] = msgspec.to_builtins(_scores(judged, kind, manifest, recipe))
-    measured["by_source"] = {
-        source: {
-            kind: rounded(_scores(own, kind, manifest, recipe).accuracy_four)
-            for kind in _kinds(own)
+    measured["by_source"] = by_source = {}
+    for source in sorted({one.source for one in judged}):
+        own = [one for one in judged if one.source == source]
+        by_source[source] = {
+            kind: _scores(own, kind, manifest, recipe).accuracy for kind in _kinds(own)
         }
-        for source in sorted({one.source for one in judged})
-        if (own := [one for one in judged if one.source == source and one.label in FOUR])
-    }
+        if four := [one for one in own if one.label in FOUR]:
+            by_source[source] |= {
+                f"{kind}_four": _scores(four, kind, manifest, recipe).accuracy_four
+                for kind in _kinds(four)
+            }
     return measured
 
 
