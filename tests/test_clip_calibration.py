@@ -101,7 +101,7 @@ def test_there_have_to_be_validation_clips_of_two_classes(
 ) -> None:
     parts = parts_of(tmp_path, labels=labels)
     windows = windows_of(parts, tmp_path)
-    with pytest.raises(TrainingError, match=r"validation clips: .* \[split\] of the recipe"):
+    with pytest.raises(TrainingError, match=r"validation clips: are of fewer .* a \[split\]"):
         calibrate_clips(Ear(), parts, windows)
 
 

@@ -1,5 +1,6 @@
 """From labelled clips to a bundle, its figures and an ensemble, through the command line."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -76,6 +77,20 @@ def test_a_seed_of_its_own_makes_another_run(
     assert run(monkeypatch, *fit, "--seed", 5) == 0
     assert run(monkeypatch, *fit) == 1
     assert "another recipe" in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_exported_is_told_before_it_learns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = miniature(tmp_path / "data").root
+    shutil.rmtree(data / "validation")
+    file = write_recipe(tmp_path / "svm.toml", recipe("svm", epochs=1))
+    folder, bundle = tmp_path / "run", tmp_path / "bundle"
+    assert run(monkeypatch, "fit", file, "--data", data, "--run", folder) == 0
+    told = "validation clips are of fewer than two classes, so a run cannot be exported"
+    assert capsys.readouterr().err.startswith(f"note: {told}")
+    assert run(monkeypatch, "export", folder, bundle, "--data", data) == 1
+    assert f"instrd-train: {told.replace('clips', 'clips:')}" in capsys.readouterr().err
 
 
 def test_a_run_without_test_clips_names_no_accuracy(

@@ -22,6 +22,10 @@ _OVER_CHANCE = 1.2
 HYSTERESIS = 0.6
 _FIRST_NUMBER = 2**31 + 1
 _LONGEST_LAG = 60
+UNCALIBRATED = (
+    "are of fewer than two classes, so a run cannot be exported: give the recipe a [split] with "
+    "validation_share = 0.15, or the data a validation part, and fit anew"
+)
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,14 @@ class ClipCalibration:
     metrics: dict[str, Any]
 
 
+def can_calibrate(parts: Parts) -> bool:
+    return len({example.label for example in parts.validation}) > 1
+
+
 def calibrate_clips(net: nn.Module, parts: Parts, windows: Windows) -> ClipCalibration:
     """Measure all of it; every label counts the same, however many clips it has."""
-    if len({example.label for example in parts.validation}) < 2:
-        raise TrainingError(
-            "validation clips", "got fewer than two classes; [split] of the recipe names them"
-        )
+    if not can_calibrate(parts):
+        raise TrainingError("validation clips", UNCALIBRATED)
     logits, truth = _judged(net, parts, windows)
     weights = 1.0 / np.bincount(truth, minlength=len(parts.labels))[truth]
     temperature = fit_temperature(logits, truth, weights)

@@ -116,13 +116,20 @@ def _of_mixtures(path: Path, *, wide: bool, tuned: bool, last: bool, finish: boo
 def _fit_clips(
     recipe: Path, data: list[Path] | None, run: Path, *, labels: Labels, seed: int | None
 ) -> None:
-    from instrd.training.clip_recipe import read_clip_recipe  # noqa: PLC0415 - loads torch
+    from instrd.training.clip_calibration import (  # noqa: PLC0415 - loads torch
+        UNCALIBRATED,
+        can_calibrate,
+    )
+    from instrd.training.clip_recipe import read_clip_recipe  # noqa: PLC0415
+    from instrd.training.clip_split import divide  # noqa: PLC0415
     from instrd.training.fit_clips import fit_clips  # noqa: PLC0415
 
     of_clips = read_clip_recipe(recipe)
     if seed is not None:
         of_clips = msgspec.structs.replace(of_clips, seed=seed)
     clips = read_folders(_needed("--data", data, recipe), labels)
+    if _leads() and not can_calibrate(divide(clips.clips, of_clips)):
+        typer.echo(f"note: validation clips {UNCALIBRATED}", err=True)
     result = fit_clips(of_clips, clips, run, watch)
     if not _leads():
         return
