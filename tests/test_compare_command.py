@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import msgspec
 from made_up_runs import result, written
 from typer.testing import CliRunner
 
 from instrd.training.cli import app
+from instrd.training.results import RunResult
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -37,6 +39,25 @@ def test_both_are_shown_with_their_intervals_labels_and_cost(tmp_path: Path) -> 
     assert "9/12 = 75.0% (46.8%-91.1%)" in output
     for line in ("accuracy", "drum", "parameters", "1,000", "60 s"):
         assert line in output
+
+
+def heard(made: RunResult, sounds: str) -> RunResult:
+    """Return a run that tells the sound of each of its files, a letter each."""
+    answers = (
+        msgspec.structs.replace(answer, sha256=sound)
+        for answer, sound in zip(made.answers, sounds, strict=True)
+    )
+    return msgspec.structs.replace(made, answers=tuple(answers))
+
+
+def test_clips_are_paired_by_their_sound_wherever_they_lay(tmp_path: Path) -> None:
+    a = written(tmp_path / "a", heard(result(named(0, 4)), "abcd"))
+    b = written(tmp_path / "b", heard(result(named(4, 4, folder="pool/test")), "cdef"))
+    assert "Of 2 clips that both answered, A alone got 2 right" in run(a, b)[1]
+    other = written(tmp_path / "other", heard(result(named(0, 4)), "wxyz"))
+    assert "share no test clip" in run(a, other)[1]
+    before = written(tmp_path / "before", result(named(0, 4)))
+    assert "Of 4 clips that both answered" in run(a, before)[1]
 
 
 def test_runs_without_a_shared_clip_are_an_error(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def test_a_small_net_learns_to_tell_clicks_from_tones(data: LabelledFolder, lear
     assert result.history[-1].train_loss < result.history[0].train_loss
     assert result.history[-1].validation_accuracy == pytest.approx(1.0, abs=0.2)
     assert all(sum(answer.p) == pytest.approx(1.0, abs=1e-3) for answer in result.answers)
+    assert len({answer.sha256 for answer in result.answers}) == 12
 
 
 @pytest.mark.parametrize("kind", ["lstm", "svm", "transformer"])

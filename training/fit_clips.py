@@ -1,5 +1,6 @@
 """Fits a recipe's net on labelled clips: windows in, a run folder with its result out."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +156,7 @@ def _answers(
             path=str(example.path.relative_to(root)),
             label=parts.labels[example.label],
             p=_mean_p(fitted, example),
+            sha256=hashlib.sha256(example.path.read_bytes()).hexdigest(),
         )
         for example in examples
     )
