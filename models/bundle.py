@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from msgspec import Meta
 
 from instrd.models.errors import BundleError
 from instrd.models.frontend import FrontEnd
+from instrd.models.new_file import new_file
 
 MANIFEST = "manifest.json"
 ONNX = "model.onnx"
@@ -173,14 +175,21 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bundle:
-    """Write files and manifest (with their hashes) and read them back."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
+    """Write files and manifest (with their hashes) and read them back; raises `BundleError`.
+
+    Files that the manifest lists already stay as they are where they are not given. What serves
+    the bundle has its files mapped into memory, so none is written over; and they get to their
+    places together, the manifest last, once all of them are whole.
+    """
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    complete = msgspec.structs.replace(manifest, files=hashes)
-    encoded = msgspec.json.format(msgspec.json.encode(complete), indent=1)
-    (folder / MANIFEST).write_bytes(encoded + b"\n")
+    complete = msgspec.structs.replace(manifest, files=manifest.files | hashes)
+    encoded = msgspec.json.format(msgspec.json.encode(complete), indent=1) + b"\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as together:  # which lets go of what it took first last
+        for name, content in ((MANIFEST, encoded), *files.items()):
+            file = together.enter_context(new_file(folder / name))
+            file.write(content)
+            file.flush()  # here a full disk is told
     return read_bundle(folder)
 
 

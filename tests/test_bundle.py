@@ -1,7 +1,10 @@
 import json
 import os
+import resource
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
+import msgspec
 import pytest
 from tone_bundle import tone_bundle
 
@@ -12,6 +15,7 @@ from instrd.models.bundle import (
     find_bundle,
     list_bundles,
     read_bundle,
+    write_bundle,
 )
 from instrd.models.errors import BundleError
 from instrd.models.registry import load_classifier
@@ -134,3 +138,36 @@ def test_an_unknown_name_is_refused_with_those_that_are_there(folder: Path) -> N
 def test_an_unknown_architecture_cannot_be_served_by_torch(folder: Path) -> None:
     with pytest.raises(BundleError, match="got architecture 'tone', allowed: causal_net"):
         load_classifier(read_bundle(folder), "cuda")
+
+
+def test_whoever_serves_a_bundle_that_is_written_over_keeps_the_files_of_before(
+    folder: Path,
+) -> None:
+    before = read_bundle(folder)
+    with before.onnx.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as served:
+        kept = served[:]
+        after = write_bundle(folder, before.manifest, {ONNX: b"a shorter file"})
+        assert served[:] == kept
+    assert after.manifest.files[ONNX] != before.manifest.files[ONNX]
+
+
+def test_a_bundle_that_finds_no_room_leaves_the_one_that_was_there(folder: Path) -> None:
+    before = read_bundle(folder)
+    files = {ONNX: b"small", "weights.safetensors": b"large" * 10_000}
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, allowed[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_bundle(folder, before.manifest, files)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+    assert read_bundle(folder) == before
+    assert {path.name for path in folder.iterdir()} == {MANIFEST, ONNX}
+
+
+def test_a_new_manifest_leaves_the_files_alone(folder: Path) -> None:
+    before = read_bundle(folder)
+    was = before.onnx.stat()
+    told = msgspec.structs.replace(before.manifest, description="told anew")
+    assert write_bundle(folder, told, {}).manifest == told
+    assert before.onnx.stat() == was

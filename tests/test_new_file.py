@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instrd.training.new_file import new_file
+from instrd.models.new_file import new_file
 
 
 def test_a_file_gets_to_its_place_once_it_is_whole(tmp_path: Path) -> None:

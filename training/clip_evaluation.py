@@ -71,8 +71,7 @@ def evaluate_clips(
     manifest = msgspec.structs.replace(
         bundle.manifest, metrics={**bundle.manifest.metrics, "held_out": measured}
     )
-    files = {name: (bundle_folder / name).read_bytes() for name in manifest.files}
-    write_bundle(bundle_folder, manifest, files)
+    write_bundle(bundle_folder, manifest, {})
     return measured
 
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.tensorboard import SummaryWriter
 
+from instrd.models.new_file import new_file
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
 from instrd.training.frame_cache import Watch
 from instrd.training.machines import Place, half_width
 from instrd.training.net_answers import logits_of
-from instrd.training.new_file import new_file
 from instrd.training.optimisation import Average, rate_share
 from instrd.training.results import Epoch
 from instrd.training.windows import Draw, Windows

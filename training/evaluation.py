@@ -60,8 +60,7 @@ def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
     measured["pairs_1s"] = rounded(judge_pairs(judge, known, bundle.manifest, seed=seed))
     metrics = {**bundle.manifest.metrics, "held_out": measured}
     manifest = msgspec.structs.replace(bundle.manifest, metrics=metrics)
-    files = {name: (folder / name).read_bytes() for name in manifest.files}
-    write_bundle(folder, manifest, files)
+    write_bundle(folder, manifest, {})
     return measured
 
 

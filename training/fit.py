@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from instrd.models.nets.causal_net import CausalNet
+from instrd.models.new_file import new_file
 from instrd.training.errors import TrainingError
 from instrd.training.fitted import (
     CHECKPOINT,
@@ -25,7 +26,6 @@ from instrd.training.inherited import inherit
 from instrd.training.learning import Losses, Nets, Optimisers, learn
 from instrd.training.material import Material, Steps
 from instrd.training.mixtures import Mixer
-from instrd.training.new_file import new_file
 from instrd.training.optimisation import Average, Muon, rate_share
 from instrd.training.recipe import Recipe
 from instrd.training.stems import refuse_other_split

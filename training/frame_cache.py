@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from instrd.models.audiofile import read_audio
 from instrd.models.errors import AudioFileError
 from instrd.models.frontend import FrontEnd, frames_of
-from instrd.training.new_file import new_file
+from instrd.models.new_file import new_file
 from instrd.training.pool import resample
 
 Floats = NDArray[np.float32]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from instrd.models.audiofile import files_below
 from instrd.models.frontend import FrontEnd, frames_of
+from instrd.models.new_file import new_file
 from instrd.training.errors import TrainingError
-from instrd.training.new_file import new_file
 from instrd.training.organs import play_organs
 from instrd.training.performances import scores_for
 from instrd.training.pool import by_origin, divide, read_pool

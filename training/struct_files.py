@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from instrd.models.new_file import new_file
 from instrd.training.errors import TrainingError
-from instrd.training.new_file import new_file
 
 T = TypeVar("T")
 

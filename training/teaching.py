@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from instrd.models.errors import AudioFileError
 from instrd.models.frontend import frames_of
+from instrd.models.new_file import new_file
 from instrd.training.listening import Recording, find_recordings, listen, row_of
 from instrd.training.music import (
     FRONT_END,
@@ -29,7 +30,6 @@ from instrd.training.music import (
     read_recording,
     window_count,
 )
-from instrd.training.new_file import new_file
 from instrd.training.recipe import Split
 from instrd.training.struct_files import write_json
 from instrd.training.teacher import RATE_HZ, Teacher

@@ -9,11 +9,16 @@ from typing import IO
 
 @contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file beside its place under a name of our own; it gets there once it is whole."""
+    """Write a file beside its place under a name of our own; it gets there once it is whole.
+
+    Whoever reads the one that was there before, or has it mapped into memory, keeps that one.
+    """
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # a power cut must not leave the name of a file without it
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)  # a disk that is full gets its room back
