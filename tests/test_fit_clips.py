@@ -21,9 +21,10 @@ from instrd.training.errors import TrainingError
 from instrd.training.fit_clips import fit_clips
 from instrd.training.labelled_folder import LabelledFolder
 from instrd.training.layouts import read_folder
+from instrd.training.recipe import RECIPE
 from instrd.training.results import METRICS, RunResult
 from instrd.training.run_data import DATA
-from instrd.training.run_files import RECIPE, SPLIT, read_recipe_of
+from instrd.training.run_files import SPLIT, read_recipe_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

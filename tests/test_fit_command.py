@@ -197,6 +197,24 @@ def test_the_reading_of_the_labels_is_that_of_the_run(
     assert run(monkeypatch, "evaluate", bundle, *data, "--labels", "corrected") == 0
 
 
+def test_a_bundle_is_not_written_into_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, folder = miniature(tmp_path / "data").root, tmp_path / "run"
+    file = write_recipe(tmp_path / "svm.toml", recipe("svm", epochs=1))
+    assert run(monkeypatch, "fit", file, "--data", data, "--run", folder) == 0
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+    told = f"instrd-train: {folder}: holds a run; give the bundle a folder of its own\n"
+    for arguments in (
+        ["export", folder, folder, "--data", data],
+        ["export", folder, folder, "--data", data, "--stems", data],
+        ["ensemble", folder, tmp_path],
+    ):
+        assert run(monkeypatch, *arguments) == 1
+        assert capsys.readouterr().err.endswith(told)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
+
+
 def test_whoever_made_the_clips_is_credited(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text(
         "path,label,source,licence,credit\n"

@@ -7,6 +7,7 @@ import numpy as np
 
 from instrd.models.bundle import Bundle, Manifest, Member, Vote, read_bundle, write_bundle
 from instrd.models.members import find_members, longest
+from instrd.training.bundle_place import check_place
 from instrd.training.errors import TrainingError
 
 
@@ -16,6 +17,7 @@ def write_ensemble(folder: Path, members: Sequence[Path], vote: Vote) -> Bundle:
     It names them by name and checksum, so they have to lie where the daemon looks for models. In
     a weighted vote each has the weight of its accuracy in validation, else all have the same.
     """
+    check_place(folder)
     if not members:
         raise TrainingError(folder, "got no member, allowed: one or more")
     bundles = [read_bundle(member) for member in members]

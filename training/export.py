@@ -18,6 +18,7 @@ from instrd.models.bundle import (
     write_bundle,
 )
 from instrd.models.nets.causal_net import CausalNet
+from instrd.training.bundle_place import check_place
 from instrd.training.calibration import Calibrated, by_surer, calibrate
 from instrd.training.fitted import recipe_of, trained
 from instrd.training.inherited import inherited
@@ -51,6 +52,7 @@ def export(
     what `evaluate` wrote into that run's bundle, `figures`; only what is no music is asked of
     itself, which both have learned from.
     """
+    check_place(folder)
     recipe = recipe_of(run)
     refuse_other_split(bank, recipe if measured is None else recipe_of(measured))
     net = trained(recipe, run)

@@ -8,6 +8,7 @@ import msgspec
 import safetensors.torch
 
 from instrd.models.bundle import WEIGHTS, Bundle, Credit, Manifest, write_bundle
+from instrd.training.bundle_place import check_place
 from instrd.training.clip_calibration import ClipCalibration, calibrate_clips
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
@@ -31,6 +32,7 @@ def export_clips(
     `roots` are the data folders that it was fitted on, whose manifests tell whom to credit; its
     reading of their labels and its split are the run's. Raises `TrainingError`.
     """
+    check_place(bundle)
     recipe = read_recipe_of(run)
     if recipe is None or not (run / WEIGHTS).is_file():
         raise TrainingError(run, "holds no finished run; run instrd-train fit first")

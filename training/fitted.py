@@ -15,7 +15,7 @@ from torch import Tensor
 from instrd.models.bundle import MANIFEST, read_bundle
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.errors import TrainingError
-from instrd.training.recipe import Recipe
+from instrd.training.recipe import RECIPE, Recipe
 from instrd.training.struct_files import read_json, write_json
 from instrd.training.student import Student
 from instrd.training.teacher import read_net
@@ -25,7 +25,6 @@ Learner = Student | TunedTeacher
 """Gives logits of our labels and of the teacher's tags; its `net` is what is kept."""
 
 CHECKPOINT = "checkpoint.pt"
-RECIPE = "recipe.json"
 
 
 def build(recipe: Recipe) -> CausalNet:

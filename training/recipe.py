@@ -11,6 +11,9 @@ from instrd.models.frontend import FrontEnd
 from instrd.training.errors import TrainingError
 from instrd.training.struct_files import read_toml
 
+RECIPE = "recipe.json"
+"""In a run folder: the recipe that it is of, there from the start."""
+
 Count = Annotated[int, Meta(gt=0)]
 Positive = Annotated[float, Meta(gt=0.0)]
 

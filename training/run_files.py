@@ -12,10 +12,10 @@ from instrd.models.bundle import WEIGHTS
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
 from instrd.training.plots import confusion, curves
+from instrd.training.recipe import RECIPE
 from instrd.training.results import RunResult, confusion_of
 from instrd.training.struct_files import read_json, write_json
 
-RECIPE = "recipe.json"
 SPLIT = "split.json"
 SECONDS = "seconds.txt"
 CURVES, CONFUSION = "curves.png", "confusion.png"
