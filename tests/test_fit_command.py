@@ -215,6 +215,23 @@ def test_a_bundle_is_not_written_into_a_run(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
 
 
+def test_a_name_that_no_bundle_may_have_is_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = tmp_path / "My Model"
+    for arguments in (
+        ["export", tmp_path, bundle, "--data", miniature(tmp_path / "data").root],
+        ["export", tmp_path, bundle, "--data", tmp_path, "--stems", tmp_path],
+        ["ensemble", bundle, tmp_path],
+    ):
+        assert run(monkeypatch, *arguments) == 1
+        assert capsys.readouterr().err == (
+            f"instrd-train: {bundle}: got 'My Model' as the name of a bundle, "
+            "allowed: 1 to 32 of a to z, 0 to 9, _ and -\n"
+        )
+    assert not bundle.exists()
+
+
 def test_whoever_made_the_clips_is_credited(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text(
         "path,label,source,licence,credit\n"

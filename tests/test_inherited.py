@@ -8,7 +8,7 @@ import torch
 from labelled_audio import hiss, write
 from small_run import small_material, small_recipe
 
-from instrd.models.bundle import BUNDLED, Bundle, Credit, read_bundle, write_bundle
+from instrd.models.bundle import BUNDLED, Bundle, Credit, find_bundle, read_bundle, write_bundle
 from instrd.training import calibration
 from instrd.training import export as export_module
 from instrd.training.averaging import average_runs
@@ -68,6 +68,10 @@ def served(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path
     with pytest.MonkeyPatch.context() as patch:
         hurry(patch)
         return bundle_of(folder / "run", folder / "bundle", material, MAKER).folder
+
+
+def test_a_bundle_is_found_by_the_name_of_its_folder(served: Path) -> None:
+    assert find_bundle("bundle", [served.parent]).folder == served
 
 
 def test_a_run_begins_with_the_weights_of_a_bundle(

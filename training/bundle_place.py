@@ -2,11 +2,20 @@
 
 from pathlib import Path
 
+from instrd.models.bundle import NAME
 from instrd.training.errors import TrainingError
 from instrd.training.recipe import RECIPE
 
 
-def check_place(folder: Path) -> None:
-    """Refuse a folder that holds a run, whose weights would be lost; raises `TrainingError`."""
+def name_for(folder: Path) -> str:
+    """Return the name of the bundle that is to lie in a folder; raises `TrainingError`.
+
+    A folder that holds a run is refused: its weights would be lost.
+    """
     if (folder / RECIPE).is_file():
         raise TrainingError(folder, "holds a run; give the bundle a folder of its own")
+    name = folder.absolute().name  # by which the daemon finds it
+    if not NAME.fullmatch(name):
+        allowed = "allowed: 1 to 32 of a to z, 0 to 9, _ and -"
+        raise TrainingError(folder, f"got {name!r} as the name of a bundle, {allowed}")
+    return name

@@ -7,7 +7,7 @@ import numpy as np
 
 from instrd.models.bundle import Bundle, Manifest, Member, Vote, read_bundle, write_bundle
 from instrd.models.members import find_members, longest
-from instrd.training.bundle_place import check_place
+from instrd.training.bundle_place import name_for
 from instrd.training.errors import TrainingError
 
 
@@ -17,13 +17,13 @@ def write_ensemble(folder: Path, members: Sequence[Path], vote: Vote) -> Bundle:
     It names them by name and checksum, so they have to lie where the daemon looks for models. In
     a weighted vote each has the weight of its accuracy in validation, else all have the same.
     """
-    check_place(folder)
+    name = name_for(folder)
     if not members:
         raise TrainingError(folder, "got no member, allowed: one or more")
     bundles = [read_bundle(member) for member in members]
     weights = [_accuracy(bundle) if vote == "weighted" else 1.0 for bundle in bundles]
     try:
-        manifest = _manifest(folder.name, bundles, weights, vote)
+        manifest = _manifest(name, bundles, weights, vote)
     except ValueError as error:
         raise TrainingError(folder, str(error)) from error
     find_members(manifest, [member.parent for member in members])

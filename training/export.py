@@ -18,7 +18,7 @@ from instrd.models.bundle import (
     write_bundle,
 )
 from instrd.models.nets.causal_net import CausalNet
-from instrd.training.bundle_place import check_place
+from instrd.training.bundle_place import name_for
 from instrd.training.calibration import Calibrated, by_surer, calibrate
 from instrd.training.fitted import recipe_of, trained
 from instrd.training.inherited import inherited
@@ -52,7 +52,7 @@ def export(
     what `evaluate` wrote into that run's bundle, `figures`; only what is no music is asked of
     itself, which both have learned from.
     """
-    check_place(folder)
+    name = name_for(folder)
     recipe = recipe_of(run)
     refuse_other_split(bank, recipe if measured is None else recipe_of(measured))
     net = trained(recipe, run)
@@ -63,7 +63,7 @@ def export(
         calibrated = calibrate(trained(known, measured), known, bank, "held_out", music, served=net)
     credited = (*_credits(recipe, pools, bank), *(_teachers_credits(music) if music else ()))
     credited = tuple(dict.fromkeys((*credited, *inherited(run))))
-    manifest = _manifest(recipe, net, calibrated, credited)
+    manifest = _manifest(name, recipe, net, calibrated, credited)
     if figures is not None:
         held_out = read_bundle(figures).manifest.metrics["held_out"]
         metrics = {**manifest.metrics, "held_out": held_out}
@@ -87,10 +87,14 @@ def _teachers_credits(music: Path) -> tuple[Credit, ...]:
 
 
 def _manifest(
-    recipe: Recipe, net: CausalNet, calibrated: Calibrated, credited: tuple[Credit, ...]
+    name: str,
+    recipe: Recipe,
+    net: CausalNet,
+    calibrated: Calibrated,
+    credited: tuple[Credit, ...],
 ) -> Manifest:
     return Manifest(
-        name=recipe.name,
+        name=name,
         description=recipe.description,
         kind="causal",
         architecture="causal_net",

@@ -8,7 +8,7 @@ import msgspec
 import safetensors.torch
 
 from instrd.models.bundle import WEIGHTS, Bundle, Credit, Manifest, write_bundle
-from instrd.training.bundle_place import check_place
+from instrd.training.bundle_place import name_for
 from instrd.training.clip_calibration import ClipCalibration, calibrate_clips
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
@@ -32,7 +32,7 @@ def export_clips(
     `roots` are the data folders that it was fitted on, whose manifests tell whom to credit; its
     reading of their labels and its split are the run's. Raises `TrainingError`.
     """
-    check_place(bundle)
+    name = name_for(bundle)
     recipe = read_recipe_of(run)
     if recipe is None or not (run / WEIGHTS).is_file():
         raise TrainingError(run, "holds no finished run; run instrd-train fit first")
@@ -52,7 +52,7 @@ def export_clips(
     files = with_weights(net, recipe.window_frames, recipe.front_end.width)
     calibrated = calibrate_clips(net, parts, Windows(recipe, cache, parts.train))
     credited = credits_of(roots, [example.path for example in used])
-    return write_bundle(bundle, _manifest(bundle.name, recipe, parts, calibrated, credited), files)
+    return write_bundle(bundle, _manifest(name, recipe, parts, calibrated, credited), files)
 
 
 def credits_of(roots: Iterable[Path], paths: Iterable[Path]) -> tuple[Credit, ...]:
