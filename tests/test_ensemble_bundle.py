@@ -8,7 +8,7 @@ from tone_bundle import FRONT_END, WINDOW_FRAMES, tone_bundle, tone_ensemble
 from instrd.daemon.config import Config
 from instrd.daemon.rules import rules_for
 from instrd.daemon.tables import model_table
-from instrd.models.bundle import Credit, read_bundle
+from instrd.models.bundle import BUNDLED, Credit, read_bundle
 from instrd.models.errors import BundleError
 from instrd.training.ensemble_bundle import write_ensemble
 from instrd.training.errors import TrainingError
@@ -58,6 +58,15 @@ def test_an_ensemble_is_no_member_and_nothing_is_written(tmp_path: Path) -> None
     with pytest.raises(BundleError, match="outer: member inner: got kind ensemble, allowed causal"):
         write_ensemble(tmp_path / "outer", [tmp_path / "inner"], "mean")
     assert not (tmp_path / "outer").exists()
+
+
+def test_members_lie_beside_their_ensemble_where_they_are_found(tmp_path: Path) -> None:
+    one = member(tmp_path / "models" / "one", "causal", 0.5)
+    with pytest.raises(TrainingError, match=r"one: does not lie beside .*both"):
+        write_ensemble(tmp_path / "both", [one], "mean")
+    assert not (tmp_path / "both").exists()
+    came_along = BUNDLED / "cnn"
+    assert write_ensemble(tmp_path / "both", [came_along], "mean").manifest.members[0].name == "cnn"
 
 
 @pytest.mark.parametrize("members", [[], ["one", "one"]])

@@ -17,6 +17,7 @@ from instrd.training.cli import main
 from instrd.training.clip_recipe import ClipSplit
 from instrd.training.export_clips import credits_of
 from instrd.training.pool import MANIFEST
+from instrd.training.recipe import RECIPE, read_recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -230,6 +231,15 @@ def test_a_name_that_no_bundle_may_have_is_refused_before_anything_is_read(
             "allowed: 1 to 32 of a to z, 0 to 9, _ and -\n"
         )
     assert not bundle.exists()
+
+
+def test_a_run_of_stems_is_exported_with_its_stems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / RECIPE).write_bytes(msgspec.json.encode(read_recipe(BASE)))
+    arguments = ["export", tmp_path, tmp_path / "bundle", "--data", tmp_path]
+    assert run(monkeypatch, *arguments) == 1
+    assert capsys.readouterr().err == f"instrd-train: {tmp_path}: needs --stems\n"
 
 
 def test_whoever_made_the_clips_is_credited(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What is served can be gone on with, guide and be averaged, and its makers stay credited."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -72,6 +74,21 @@ def served(tmp_path_factory: pytest.TempPathFactory, material: Material) -> Path
 
 def test_a_bundle_is_found_by_the_name_of_its_folder(served: Path) -> None:
     assert find_bundle("bundle", [served.parent]).folder == served
+
+
+def test_figures_are_taken_over_from_a_bundle_that_has_some(
+    served: Path, material: Material, tmp_path: Path
+) -> None:
+    sounds: dict[str, Any] = {"pools": [pool(tmp_path / "pool")], "bank": material.bank}
+    with pytest.raises(TrainingError, match="bundle: has no figures; run instrd-train evaluate"):
+        export(served, tmp_path / "other", figures=served, **sounds)
+    assert not (tmp_path / "other").exists()
+    manifest = read_bundle(served).manifest
+    measured = msgspec.structs.replace(manifest, metrics={"held_out": {"clips": 1}})
+    figures = write_bundle(shutil.copytree(served, tmp_path / "bundle"), measured, {}).folder
+    made = export(served, tmp_path / "other", figures=figures, **sounds).manifest
+    assert made.metrics["held_out"] == {"clips": 1}
+    assert "calibration" in made.metrics
 
 
 def test_a_run_begins_with_the_weights_of_a_bundle(

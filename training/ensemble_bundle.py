@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from instrd.models.bundle import Bundle, Manifest, Member, Vote, read_bundle, write_bundle
+from instrd.models.bundle import BUNDLED, Bundle, Manifest, Member, Vote, read_bundle, write_bundle
 from instrd.models.members import find_members, longest
 from instrd.training.bundle_place import name_for
 from instrd.training.errors import TrainingError
@@ -14,19 +14,23 @@ from instrd.training.errors import TrainingError
 def write_ensemble(folder: Path, members: Sequence[Path], vote: Vote) -> Bundle:
     """Write the bundle of an ensemble of the bundles in the folders `members`.
 
-    It names them by name and checksum, so they have to lie where the daemon looks for models. In
-    a weighted vote each has the weight of its accuracy in validation, else all have the same.
+    It names them by name and checksum, so they have to lie beside it (or come along with instrd).
+    In a weighted vote each has the weight of its accuracy in validation, else all have the same.
     """
     name = name_for(folder)
     if not members:
         raise TrainingError(folder, "got no member, allowed: one or more")
     bundles = [read_bundle(member) for member in members]
+    beside = folder.absolute().parent.resolve()
+    for member in members:
+        if member.absolute().parent.resolve() not in {beside, BUNDLED.resolve()}:
+            raise TrainingError(member, f"does not lie beside {folder}, where members are sought")
     weights = [_accuracy(bundle) if vote == "weighted" else 1.0 for bundle in bundles]
     try:
         manifest = _manifest(name, bundles, weights, vote)
     except ValueError as error:
         raise TrainingError(folder, str(error)) from error
-    find_members(manifest, [member.parent for member in members])
+    find_members(manifest, [beside])
     return write_bundle(folder, manifest, {})
 
 

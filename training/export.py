@@ -20,6 +20,7 @@ from instrd.models.bundle import (
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.bundle_place import name_for
 from instrd.training.calibration import Calibrated, by_surer, calibrate
+from instrd.training.errors import TrainingError
 from instrd.training.fitted import recipe_of, trained
 from instrd.training.inherited import inherited
 from instrd.training.music import read_index
@@ -53,6 +54,7 @@ def export(
     itself, which both have learned from.
     """
     name = name_for(folder)
+    held_out = _figures_of(figures) if figures else {}
     recipe = recipe_of(run)
     refuse_other_split(bank, recipe if measured is None else recipe_of(measured))
     net = trained(recipe, run)
@@ -64,11 +66,16 @@ def export(
     credited = (*_credits(recipe, pools, bank), *(_teachers_credits(music) if music else ()))
     credited = tuple(dict.fromkeys((*credited, *inherited(run))))
     manifest = _manifest(name, recipe, net, calibrated, credited)
-    if figures is not None:
-        held_out = read_bundle(figures).manifest.metrics["held_out"]
-        metrics = {**manifest.metrics, "held_out": held_out}
-        manifest = msgspec.structs.replace(manifest, metrics=metrics)
+    metrics = manifest.metrics | held_out
+    manifest = msgspec.structs.replace(manifest, metrics=metrics)
     return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
+
+
+def _figures_of(bundle: Path) -> dict[str, Any]:
+    measured = read_bundle(bundle).manifest.metrics
+    if "held_out" not in measured:
+        raise TrainingError(bundle, "has no figures; run instrd-train evaluate first")
+    return {"held_out": measured["held_out"]}
 
 
 def _credits(recipe: Recipe, pools: Sequence[Path], bank: Path) -> tuple[Credit, ...]:

@@ -15,6 +15,7 @@ from instrd.training.labelled_folder import Labels
 from instrd.training.layouts import read_folders
 from instrd.training.recipe import (
     PARTS,
+    RECIPE,
     Recipe,
     ending,
     finishing,
@@ -22,7 +23,7 @@ from instrd.training.recipe import (
     read_recipe,
     tuning,
 )
-from instrd.training.struct_files import as_json, read_toml
+from instrd.training.struct_files import as_json, read_json, read_toml
 
 T = TypeVar("T")
 RUNS = Path("runs")
@@ -168,6 +169,8 @@ def export(
             figures=figures,
         )
     else:
+        if _is_run_of_mixtures(run):
+            raise TrainingError(run, "needs --stems")
         from instrd.training.export_clips import export_clips  # noqa: PLC0415
 
         written = export_clips(run, bundle, _needed("--data", data, run), watch)
@@ -200,6 +203,11 @@ def _leads() -> bool:
 def _is_of_mixtures(recipe: Path) -> bool:
     """Tell a recipe for mixtures of stems from one for labelled clips."""
     return "stems" in read_toml(recipe, dict[str, Any])
+
+
+def _is_run_of_mixtures(run: Path) -> bool:
+    file = run / RECIPE
+    return file.is_file() and "stems" in read_json(file, dict[str, Any], "cannot be read")
 
 
 def _needed(option: str, value: T | None, what: Path) -> T:
