@@ -1,13 +1,16 @@
 import csv
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from melodies import write_melody
 
 from instrd.training.errors import TrainingError
 from instrd.training.layouts import read_folder
+from instrd.training.performances import perform as perform_with_fluidsynth
 from instrd.training.performed import CLIP_S, Floats, clips, render_folder
 from instrd.training.pool import read_pool
 
@@ -128,3 +131,20 @@ def test_a_performance_that_fails_leaves_no_folder(
     with pytest.raises(TrainingError, match="cannot be played"):
         render_folder(tmp_path / "out", midi=midi, soundfonts=soundfonts, performer=fail)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="needs fluidsynth")
+@pytest.mark.parametrize("content", [b"no soundfont", b"RIFF\x04\0\0\0sfbk"])
+def test_a_file_that_fluidsynth_cannot_load_is_told_and_no_other_font_played(
+    tmp_path: Path, content: bytes
+) -> None:
+    write_melody(tmp_path / "1.mid")
+    (tmp_path / "a.sf2").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"a\.sf2: is no soundfont that fluidsynth can load"):
+        perform_with_fluidsynth(
+            "flute",
+            soundfont=tmp_path / "a.sf2",
+            scores=[tmp_path / "1.mid"],
+            minutes=0.2,
+            rng=np.random.default_rng(0),
+        )

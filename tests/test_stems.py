@@ -27,6 +27,7 @@ from instrd.training.stems import (
     _pool_jobs,
     _synthetic_jobs,
     read_tracks,
+    render_bank,
 )
 from instrd.training.trained_singing import CREDIT
 
@@ -48,6 +49,14 @@ def small_midi(folder: Path) -> Path:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).touch()
     return folder
+
+
+def test_a_soundfont_that_is_missing_is_told_before_anything_is_rendered(tmp_path: Path) -> None:
+    stems = msgspec.structs.replace(small_recipe().stems, soundfonts=(f"{tmp_path}/none.sf2",))
+    sounds = Sounds([], small_midi(tmp_path))
+    with pytest.raises(TrainingError, match=r"none\.sf2: no such soundfont"):
+        render_bank(small_recipe(stems=stems), sounds, folder=tmp_path / "bank", processes=1)
+    assert not (tmp_path / "bank").exists()
 
 
 def speakers_of(job: Job) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ Note = tuple[float, float, int, int]
 _RENDER_HZ = 32_000
 _TICKS_PER_S = 960  # mido's default 480 ticks a beat at 120 beats a minute
 _DRUM_CHANNEL = 9
+_NOT_LOADED = (b"not a SoundFont", b"Failed to load the SoundFont")
+"""What fluidsynth says, and ends with exit code 0."""
 PIECE_S = 18.0
 
 SOUNDFONTS = {
@@ -127,6 +129,13 @@ def read_notes(path: Path, *, track: str | None = None) -> list[Note]:
     return sorted(notes)
 
 
+def check_soundfonts(soundfonts: Iterable[Path]) -> None:
+    """Raise `TrainingError` of one that is not there, before anything is rendered."""
+    for soundfont in soundfonts:
+        if not soundfont.is_file():
+            raise TrainingError(soundfont, "no such soundfont")
+
+
 def piece(label: str, voice: Voice, score: Path, rng: np.random.Generator) -> list[Note]:
     """Choose a piece of a score and fit it to the instrument; times from 0 to `PIECE_S`."""
     chords = rng.random() < voice.chords
@@ -204,11 +213,15 @@ def _render(file: mido.MidiFile, soundfont: Path, *, room: bool) -> Floats:
         file.save(score)
         command = ["fluidsynth", "-ni", "-q", "-R", effects, "-C", effects, "-r", str(_RENDER_HZ)]
         command += ["-o", "synth.dynamic-sample-loading=1", "-g", "0.4", "-O", "float"]
+        # without a default font, which it plays in place of one that it cannot load
+        command += ["-o", "synth.default-soundfont="]
         command += ["-F", str(sound), str(soundfont), str(score)]
         try:
-            subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own words
+            done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own words
         except (OSError, subprocess.CalledProcessError) as error:
             raise TrainingError(soundfont, f"fluidsynth cannot render with it: {error}") from error
+        if any(said in done.stderr for said in _NOT_LOADED):
+            raise TrainingError(soundfont, "is no soundfont that fluidsynth can load")
         samples, _ = soundfile.read(sound, dtype="float32", always_2d=True)
     mono: Floats = samples.mean(axis=1)
     return mono

@@ -23,6 +23,7 @@ from instrd.training.performances import (
     POP909,
     SOUNDFONTS,
     VOICES,
+    check_soundfonts,
     normalised,
     perform,
     scores_for,
@@ -112,8 +113,7 @@ def render_folder(
     if strange := [label for label in labels if label not in VOICES]:
         allowed = ", ".join(VOICES)
         raise TrainingError(folder, f"got label {', '.join(strange)}, allowed {allowed}")
-    if missing := [str(path) for path in soundfonts if not path.is_file()]:
-        raise TrainingError(missing[0], "no such soundfont")
+    check_soundfonts(soundfonts)
     performances = [
         Performance(label, soundfont, scores_for(label, midi), minutes, seed, performer)
         for soundfont in soundfonts

@@ -16,7 +16,7 @@ from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.new_file import new_file
 from instrd.training.errors import TrainingError
 from instrd.training.organs import play_organs
-from instrd.training.performances import scores_for
+from instrd.training.performances import check_soundfonts, scores_for
 from instrd.training.pool import by_origin, divide, read_pool
 from instrd.training.recipe import Part, Recipe, Split
 from instrd.training.recordings import recorded
@@ -87,11 +87,15 @@ class Sounds:
 
 
 def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int) -> None:
-    """Render every track of the recipe into `folder`; keeps those already there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Render every track of the recipe into `folder`; keeps those already there.
+
+    Raises `TrainingError`, of a soundfont that is missing before anything is rendered.
+    """
+    check_soundfonts(map(Path, recipe.stems.soundfonts))
     refuse_other_split(folder, recipe)
-    write_json(folder / SPLIT, recipe.split)
     jobs = _jobs(recipe, sounds)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / SPLIT, recipe.split)
     with ProcessPoolExecutor(processes) as pool:
         waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
         tracks = [future.result() for future in waiting]
