@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,19 @@ def test_the_report_is_written_as_json(tmp_path: Path) -> None:
     (finding,) = report["findings"]
     assert finding["kind"] == "sound in train and test"
     assert "test/drum/again [1].wav" in finding["files"]
+
+
+def test_names_that_are_no_text_are_told_and_written(tmp_path: Path) -> None:
+    data = clean(tmp_path / "data")
+    write(tmp_path / "again.wav", hiss(1))
+    (tmp_path / "again.wav").rename(data / "test" / "drum" / os.fsdecode(b"again\xe9.wav"))
+    (data / "train" / os.fsdecode(b"fl\xfbte")).mkdir()
+    code, output = run("audit", "--data", data, "--json", tmp_path / "report.json")
+    assert code == 1
+    assert r"fl\xfbte" in output
+    report = json.loads((tmp_path / "report.json").read_text())
+    files = [file for finding in report["findings"] for file in finding["files"]]
+    assert r"test/drum/again\xe9.wav" in files
 
 
 def test_two_sounds_are_not_one() -> None:

@@ -1,5 +1,6 @@
 """From labelled clips to a bundle, its figures and an ensemble, through the command line."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from instrd.training.clip_recipe import ClipSplit
 from instrd.training.export_clips import credits_of
 from instrd.training.pool import MANIFEST
 from instrd.training.recipe import RECIPE, read_recipe
+from instrd.training.results import read_result
+from instrd.training.run_files import SPLIT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -240,6 +243,19 @@ def test_a_run_of_stems_is_exported_with_its_stems(
     arguments = ["export", tmp_path, tmp_path / "bundle", "--data", tmp_path]
     assert run(monkeypatch, *arguments) == 1
     assert capsys.readouterr().err == f"instrd-train: {tmp_path}: needs --stems\n"
+
+
+def test_files_may_be_called_by_bytes_that_are_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, folder = miniature(tmp_path / "data").root, tmp_path / "run"
+    odd = os.fsdecode(b"caf\xe9.wav")
+    for part in ("train", "test"):
+        (data / part / "drum" / "drum-0.wav").rename(data / part / "drum" / odd)
+    file = write_recipe(tmp_path / "svm.toml", recipe("svm", epochs=1))
+    assert run(monkeypatch, "fit", file, "--data", data, "--run", folder) == 0
+    assert r"test/drum/caf\xe9.wav" in {answer.path for answer in read_result(folder).answers}
+    assert r"train/drum/caf\\xe9.wav" in (folder / SPLIT).read_text()
 
 
 def test_whoever_made_the_clips_is_credited(tmp_path: Path) -> None:

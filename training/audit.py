@@ -10,7 +10,7 @@ from instrd.training.audit_findings import Finding, Report
 from instrd.training.audit_labels import label_findings, labels_by_file
 from instrd.training.audit_shortcuts import shortcuts
 from instrd.training.audit_sounds import Sound, faults, hear
-from instrd.training.labelled_folder import LabelledFolder, Labels
+from instrd.training.labelled_folder import LabelledFolder, Labels, name_below, text_of
 from instrd.training.layouts import read_folder
 
 Watch = Callable[[list[Path]], Iterable[Path]]
@@ -38,7 +38,7 @@ def audit(root: Path, labels: Labels = "published", watch: Watch = iter) -> Repo
         *shortcuts(sounds, carried),
     ]
     return Report(
-        folder=str(root),
+        folder=text_of(str(root)),
         layout=folder.layout,
         labels=labels,
         rows=_rows(folder),
@@ -49,7 +49,7 @@ def audit(root: Path, labels: Labels = "published", watch: Watch = iter) -> Repo
 
 
 def _unreadable(error: AudioFileError, root: Path) -> Finding:
-    name = str(error.path.relative_to(root))
+    name = name_below(root, error.path)
     return Finding("unreadable file", f"{name}: {error.reason}", (name,))
 
 

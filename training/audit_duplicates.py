@@ -7,7 +7,7 @@ from instrd.training.audit_findings import Finding, Kind
 from instrd.training.audit_labels import labels_by_file
 from instrd.training.audit_sounds import Sound
 from instrd.training.fingerprint import same_sounds
-from instrd.training.labelled_folder import LabelledFolder
+from instrd.training.labelled_folder import LabelledFolder, name_below
 
 
 def duplicates(sounds: Iterable[Sound], folder: LabelledFolder) -> Iterator[Finding]:
@@ -21,7 +21,7 @@ def duplicates(sounds: Iterable[Sound], folder: LabelledFolder) -> Iterator[Find
         here = says[paths[0]]
         # The two that are named say the most where they differ in label or part.
         paths[1:] = sorted(paths[1:], key=lambda path: says[path] == here)
-        names = tuple(str(path.relative_to(folder.root)) for path in paths)
+        names = tuple(name_below(folder.root, path) for path in paths)
         for kind, what in _harm(paths, labels, parts):
             more = f" and {len(names) - 2} more" if len(names) > 2 else ""
             yield Finding(kind, f"{names[0]} and {names[1]}{more}: one sound, {what}", names)

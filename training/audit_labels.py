@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from instrd.training.audit_findings import Finding
-from instrd.training.labelled_folder import Clip, LabelledFolder
+from instrd.training.labelled_folder import Clip, LabelledFolder, name_below
 
 
 def labels_by_file(clips: Iterable[Clip]) -> dict[Path, set[str]]:
@@ -21,13 +21,13 @@ def label_findings(folder: LabelledFolder, unreadable: set[Path]) -> Iterator[Fi
     labels = labels_by_file(folder.clips)
     for path, found in labels.items():
         if len(found) > 1:
-            name = str(path.relative_to(folder.root))
+            name = name_below(folder.root, path)
             yield Finding("file under two labels", f"{name} is {_and(found)}", (name,))
     yield from _empty_classes(folder, labels, unreadable)
     for row in folder.rows_without_file:
         yield Finding("row without file", f"{row} has a row and no file")
     for path in folder.files_without_row:
-        name = str(path.relative_to(folder.root))
+        name = name_below(folder.root, path)
         yield Finding("file without row", f"{name} has no label", (name,))
     for label, ways in folder.spellings.items():
         yield Finding("odd spelling", f"{label} is spelt {_and(ways)}")
@@ -59,7 +59,7 @@ def _cut_takes(folder: LabelledFolder) -> Iterator[Finding]:
     for group, clips in sorted(groups.items()):
         names: dict[str, list[str]] = defaultdict(list)
         for clip in clips:
-            names[clip.part].append(str(clip.path.relative_to(folder.root)))
+            names[clip.part].append(name_below(folder.root, clip.path))
         if len(names) > 1:
             where = ", ".join(
                 f"{len(found)} in {part}" for part, found in sorted(names.items(), reverse=True)

@@ -10,6 +10,7 @@ from instrd.models.audiofile import Floats, read_audio
 from instrd.models.errors import AudioFileError
 from instrd.training.audit_findings import Finding
 from instrd.training.fingerprint import Fingerprint, fingerprint
+from instrd.training.labelled_folder import name_below
 
 SILENT = 1e-4
 """Deviation from its mean, full scale 1, under which a sound is silent: -80 dBFS."""
@@ -56,7 +57,7 @@ def measure(path: Path, signal: Floats, rate_hz: int) -> Sound:
 def faults(sounds: Iterable[Sound], root: Path) -> Iterator[Finding]:
     """Yield silent (or constant) and clipped files."""
     for sound in sounds:
-        name = str(sound.path.relative_to(root))
+        name = name_below(root, sound.path)
         if sound.print is None:
             what = f"{name} is silent or constant ({sound.level_dbfs:.0f} dBFS)"
             yield Finding("silent file", what, (name,))

@@ -1,6 +1,7 @@
 """instrd-train: renders stems, fits a net, exports its bundle, measures it."""
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,8 @@ def render(
 
 def main() -> None:
     """Run the command line; our own errors end it with one sentence and exit code 1."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # whatever a file is called
     try:
         app()
     except (TrainingError, BundleError, AudioFileError) as error:

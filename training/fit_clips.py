@@ -17,7 +17,7 @@ from instrd.training.epochs import CHECKPOINT, Task, run_epochs
 from instrd.training.errors import TrainingError
 from instrd.training.fit_svm import fit_svm
 from instrd.training.frame_cache import FrameCache, Watch, unwatched
-from instrd.training.labelled_folder import LabelledFolder, without_partner
+from instrd.training.labelled_folder import LabelledFolder, name_below, without_partner
 from instrd.training.machines import join
 from instrd.training.net_answers import logits_of, softmax
 from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_result, write_result
@@ -153,7 +153,7 @@ def _answers(
 ) -> tuple[Answer, ...]:
     return tuple(
         Answer(
-            path=str(example.path.relative_to(root)),
+            path=name_below(root, example.path),
             label=parts.labels[example.label],
             p=_mean_p(fitted, example),
             sha256=hashlib.sha256(example.path.read_bytes()).hexdigest(),

@@ -91,8 +91,8 @@ class FrameCache:
 
     def _file(self, path: Path) -> Path:
         status = path.stat()
-        name = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
-        return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.npy"
+        name = os.fsencode(f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}")
+        return self._folder / f"{hashlib.sha256(name).hexdigest()[:32]}.npy"
 
 
 def _compute(front_end: FrontEnd, path: Path, file: Path) -> AudioFileError | None:

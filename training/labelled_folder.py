@@ -81,13 +81,26 @@ def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:
 
 def without_partner(folder: LabelledFolder) -> list[str]:
     """Count rows without a file and files without a row, in a line each that names a few."""
-    strays = [str(path.relative_to(folder.root)) for path in folder.files_without_row]
+    strays = [name_below(folder.root, path) for path in folder.files_without_row]
     kinds = {"rows without a file": folder.rows_without_file, "files without a row": strays}
     return [
         f"{len(names)} {kind}: {', '.join(names[:_NAMED])}{', ...' if names[_NAMED:] else ''}"
         for kind, names in kinds.items()
         if names
     ]
+
+
+def text_of(name: str) -> str:
+    """Return what a file or folder is called as text that can be printed and written.
+
+    Bytes that are no UTF-8 are told by number, so that two names stay two.
+    """
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def name_below(root: Path, path: Path) -> str:
+    """Return what a file is called within a folder, as `text_of` does."""
+    return text_of(str(path.relative_to(root)))
 
 
 def label_of(spelling: str) -> str:

@@ -14,6 +14,7 @@ from instrd.training.labelled_folder import (
     label_of,
     odd_spellings,
     read_table,
+    text_of,
     together,
 )
 from instrd.training.layout_kaggle import TABLES, read_kaggle
@@ -97,12 +98,12 @@ def _folders_in(folder: Path) -> list[Path]:
 
 def _read_class_folders(root: Path, folders: list[tuple[Part, Path]]) -> LabelledFolder:
     clips = tuple(
-        Clip(path, label, take_group(path.stem, label), part)
+        Clip(path, label, take_group(text_of(path.stem), label), part)
         for part, folder in folders
-        for label in [label_of(folder.name)]
+        for label in [label_of(text_of(folder.name))]
         for path in files_below(folder)
     )
-    names = [folder.name for _, folder in folders]
+    names = [text_of(folder.name) for _, folder in folders]
     inside = {clip.path for clip in clips}
     return LabelledFolder(
         root,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from instrd.models.audiofile import SUFFIXES, AudioFile, files_below
 from instrd.models.errors import AudioFileError
 from instrd.training.errors import TrainingError
+from instrd.training.labelled_folder import name_below, text_of
 from instrd.training.music import FRONT_END, WINDOW_FRAMES
 from instrd.training.pool import MANIFEST, divide, read_pools, resample
 from instrd.training.recipe import Split
@@ -40,14 +41,14 @@ def find_recordings(folders: Sequence[Path], split: Split | None = None) -> list
     for folder in folders:
         if not folder.is_dir():
             raise TrainingError(folder, "is no folder")
-        origin = folder.resolve().name
+        origin = text_of(folder.resolve().name)
         if origin in origins:
             raise TrainingError(folder, f"has the name of {origins[origin]}; got it twice")
         origins[origin] = folder
         labelled = (folder / MANIFEST).is_file()
         rows = _pool_rows(folder, split) if labelled else in_rows(files_below(folder))
         for paths in rows:
-            file = f"{origin}/{paths[0].relative_to(folder).as_posix()}.npz"
+            file = f"{origin}/{name_below(folder, paths[0])}.npz"
             found.append(Recording(paths, origin, file, labelled))
     if not found:
         raise TrainingError(folders[0], f"holds no audio file ({', '.join(sorted(SUFFIXES))})")

@@ -10,7 +10,7 @@ import msgspec
 from instrd.training.audit_labels import label_findings, labels_by_file
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.label_ceiling import label_ceiling
-from instrd.training.labelled_folder import LabelledFolder, Labels
+from instrd.training.labelled_folder import LabelledFolder, Labels, name_below, text_of
 from instrd.training.layouts import read_folder
 from instrd.training.reproduction import Facts, Family, Reproduction, Trial, write_reproduction
 from instrd.training.results import METRICS, RunResult
@@ -98,7 +98,7 @@ def _before(data: Path, folders: dict[Labels, LabelledFolder], planned: int) -> 
     if any(folder.layout == "kaggle" for folder in folders.values()):
         ceiling = label_ceiling(read_folder(data, "published"), read_folder(data, "corrected"))
     return Reproduction(
-        data=data.resolve().name,
+        data=text_of(data.resolve().name),
         notice=says if says.startswith(NOT_THE_DATA_SET) else "",
         facts=tuple(_facts(reading, folder) for reading, folder in folders.items()),
         ceiling=ceiling,
@@ -110,7 +110,7 @@ def _facts(reading: Labels, folder: LabelledFolder) -> Facts:
     counts: dict[str, dict[str, int]] = {label: defaultdict(int) for label in folder.classes}
     for clip in folder.clips:
         counts[clip.label][clip.part] += 1
-    tests = {str(c.path.relative_to(folder.root)) for c in folder.clips if c.part == "test"}
+    tests = {name_below(folder.root, c.path) for c in folder.clips if c.part == "test"}
     findings = list(label_findings(folder, set()))
     cut = {f for found in findings if found.kind == "takes in train and test" for f in found.files}
     return Facts(

@@ -11,6 +11,7 @@ from torch import nn
 from instrd.models.bundle import WEIGHTS
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
+from instrd.training.labelled_folder import name_below
 from instrd.training.plots import confusion, curves
 from instrd.training.recipe import RECIPE
 from instrd.training.results import RunResult, confusion_of
@@ -60,7 +61,7 @@ def write_split(run: Path, root: Path, parts: Parts) -> None:
     """Write which clip was in which part."""
     table = {
         part: [
-            {"path": str(e.path.relative_to(root)), "label": parts.labels[e.label]}
+            {"path": name_below(root, e.path), "label": parts.labels[e.label]}
             for e in getattr(parts, part)
         ]
         for part in ("train", "validation", "test")

@@ -1,5 +1,6 @@
 """The stem bank: long tracks of one instrument each, kept as frames, made once before training."""
 
+import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -232,5 +233,5 @@ def _shares(recipe: Recipe) -> tuple[tuple[Part, float], ...]:
 
 
 def _part_of(name: str, recipe: Recipe) -> Part:
-    drawn = zlib.crc32(name.encode()) / 2**32
+    drawn = zlib.crc32(os.fsencode(name)) / 2**32
     return "calibrate" if drawn < recipe.stems.calibrate_share else "train"
