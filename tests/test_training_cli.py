@@ -45,6 +45,16 @@ def test_every_step_of_the_training_is_a_command(
     assert command in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("command", "told"), [("render", "instrd[singing]"), ("fit", "[finish]"), ("fit", "[stems]")]
+)
+def test_the_help_tells_what_stands_in_square_brackets(
+    command: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, command, "--help") == 0
+    assert told in capsys.readouterr().out
+
+
 def test_the_package_can_be_run() -> None:
     command = [sys.executable, "-m", "instrd.training", "--help"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -18,7 +18,12 @@ from instrd.training.fit_command import evaluate, export, fit
 from instrd.training.perform_command import perform
 from instrd.training.teach_command import teach
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",  # that of rich takes what stands in square brackets away
+    pretty_exceptions_enable=False,
+)
 for command in (audit, stand_in, average, compare, ensemble, fit, export, evaluate, perform, teach):
     app.command()(command)
 reproduce_command.register(app)
