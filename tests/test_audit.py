@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from labelled_audio import RATE_HZ, Floats, hiss, kaggle, write
 from sounds import tone
-from typer.testing import CliRunner
+from train_program import train
 
 from instrd.models.audiofile import read_audio
 from instrd.models.frontend import frames_of
 from instrd.training.audit import audit
 from instrd.training.audit_findings import Report
-from instrd.training.cli import app
 from instrd.training.fingerprint import ALIKE, PICTURE, SAME, fingerprint, likeness, same_sounds
 
 
@@ -29,11 +28,6 @@ def clean(root: Path) -> Path:
 
 def found(report: Report, kind: str) -> list[str]:
     return [finding.what for finding in report.findings if finding.kind == kind]
-
-
-def run(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    return done.exit_code, done.output
 
 
 def test_nothing_is_found_in_a_clean_folder(tmp_path: Path) -> None:
@@ -161,21 +155,21 @@ def test_the_exit_code_tells_clean_from_contradicting_from_bad_input(tmp_path: P
     clean(tmp_path / "good")
     clean(tmp_path / "bad")
     write(tmp_path / "bad" / "test" / "drum" / "again.wav", hiss(1))
-    assert run("audit", "--data", tmp_path / "good")[0] == 0
-    code, output = run("audit", "--data", tmp_path / "bad")
+    assert train("audit", "--data", tmp_path / "good")[0] == 0
+    code, output = train("audit", "--data", tmp_path / "bad")
     assert code == 1
     assert "sound in train and test" in output
-    code, output = run("audit", "--data", tmp_path / "nowhere")
+    code, output = train("audit", "--data", tmp_path / "nowhere")
     assert code == 2
     assert "looked for" in output
-    assert run("audit", "--data", tmp_path / "good", "--labels", "corrected")[0] == 2
-    assert run("audit", "--data", tmp_path / "good", "--json", tmp_path)[0] == 2
+    assert train("audit", "--data", tmp_path / "good", "--labels", "corrected")[0] == 2
+    assert train("audit", "--data", tmp_path / "good", "--json", tmp_path)[0] == 2
 
 
 def test_the_report_is_written_as_json(tmp_path: Path) -> None:
     clean(tmp_path / "data")
     write(tmp_path / "data" / "test" / "drum" / "again [1].wav", hiss(1))
-    run("audit", "--data", tmp_path / "data", "--json", tmp_path / "report.json")
+    train("audit", "--data", tmp_path / "data", "--json", tmp_path / "report.json")
     report = json.loads((tmp_path / "report.json").read_text())
     (finding,) = report["findings"]
     assert finding["kind"] == "sound in train and test"
@@ -187,7 +181,7 @@ def test_names_that_are_no_text_are_told_and_written(tmp_path: Path) -> None:
     write(tmp_path / "again.wav", hiss(1))
     (tmp_path / "again.wav").rename(data / "test" / "drum" / os.fsdecode(b"again\xe9.wav"))
     (data / "train" / os.fsdecode(b"fl\xfbte")).mkdir()
-    code, output = run("audit", "--data", data, "--json", tmp_path / "report.json")
+    code, output = train("audit", "--data", data, "--json", tmp_path / "report.json")
     assert code == 1
     assert r"fl\xfbte" in output
     report = json.loads((tmp_path / "report.json").read_text())

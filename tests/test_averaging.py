@@ -9,9 +9,10 @@ from small_run import small_material, small_recipe
 from instrd.models.bundle import BUNDLED
 from instrd.training import cli
 from instrd.training.averaging import average_runs
+from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.errors import TrainingError
 from instrd.training.fit import fit
-from instrd.training.fitted import CHECKPOINT, trained
+from instrd.training.fitted import trained
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

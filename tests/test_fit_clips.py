@@ -15,8 +15,9 @@ from miniature import LABELS, changed, miniature, recipe, sound
 
 from instrd.models.bundle import WEIGHTS
 from instrd.training import epochs
+from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.epochs import CHECKPOINT, TENSORBOARD
+from instrd.training.epochs import TENSORBOARD
 from instrd.training.errors import TrainingError
 from instrd.training.fit_clips import fit_clips
 from instrd.training.labelled_folder import LabelledFolder

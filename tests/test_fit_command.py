@@ -79,7 +79,7 @@ def test_a_seed_of_its_own_makes_another_run(
     file = write_recipe(tmp_path / "cnn.toml", recipe(epochs=1))
     fit = ["fit", file, "--data", data, "--run", folder]
     assert run(monkeypatch, *fit, "--seed", 5) == 0
-    assert run(monkeypatch, *fit) == 1
+    assert run(monkeypatch, *fit) == 2
     assert "another recipe" in capsys.readouterr().err
 
 
@@ -126,7 +126,7 @@ def test_several_folders_are_learned_as_one(
     assert "left out: 1 files without a row: three/stray.wav\n" in told
 
 
-def test_every_error_is_one_sentence_and_exit_code_one(
+def test_every_error_is_one_sentence_and_exit_code_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write_recipe(tmp_path / "cnn.toml", recipe())
@@ -148,7 +148,7 @@ def test_every_error_is_one_sentence_and_exit_code_one(
         (["export", tmp_path, tmp_path / "bundle", "--data", data], "instrd-train fit first"),
         (["evaluate", tmp_path, "--data", data], "manifest.json"),
     ):
-        assert run(monkeypatch, *arguments) == 1
+        assert run(monkeypatch, *arguments) == 2
         error = capsys.readouterr().err
         assert error.splitlines()[-1].startswith("instrd-train: ")
         assert told in error
@@ -162,7 +162,7 @@ def test_a_run_that_was_stopped_cannot_be_exported(
     (tmp_path / "run" / "recipe.json").write_bytes(msgspec.json.encode(recipe()))
     data = miniature(tmp_path / "data").root
     arguments = ["export", tmp_path / "run", tmp_path / "bundle", "--data", data]
-    assert run(monkeypatch, *arguments) == 1
+    assert run(monkeypatch, *arguments) == 2
     assert capsys.readouterr().err == (
         f"instrd-train: {tmp_path}/run: holds no finished run; run instrd-train fit first\n"
     )
@@ -214,7 +214,7 @@ def test_a_bundle_is_not_written_into_a_run(
         ["export", folder, folder, "--data", data, "--stems", data],
         ["ensemble", folder, tmp_path],
     ):
-        assert run(monkeypatch, *arguments) == 1
+        assert run(monkeypatch, *arguments) == 2
         assert capsys.readouterr().err.endswith(told)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
 
@@ -228,7 +228,7 @@ def test_a_name_that_no_bundle_may_have_is_refused_before_anything_is_read(
         ["export", tmp_path, bundle, "--data", tmp_path, "--stems", tmp_path],
         ["ensemble", bundle, tmp_path],
     ):
-        assert run(monkeypatch, *arguments) == 1
+        assert run(monkeypatch, *arguments) == 2
         assert capsys.readouterr().err == (
             f"instrd-train: {bundle}: got 'My Model' as the name of a bundle, "
             "allowed: 1 to 32 of a to z, 0 to 9, _ and -\n"
@@ -241,7 +241,7 @@ def test_a_run_of_stems_is_exported_with_its_stems(
 ) -> None:
     (tmp_path / RECIPE).write_bytes(msgspec.json.encode(read_recipe(BASE)))
     arguments = ["export", tmp_path, tmp_path / "bundle", "--data", tmp_path]
-    assert run(monkeypatch, *arguments) == 1
+    assert run(monkeypatch, *arguments) == 2
     assert capsys.readouterr().err == f"instrd-train: {tmp_path}: needs --stems\n"
 
 

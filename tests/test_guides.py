@@ -7,8 +7,9 @@ import torch
 from small_run import small_bank, small_material, small_recipe
 
 from instrd.training import learning
+from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.fit import fit
-from instrd.training.fitted import CHECKPOINT, recipe_of, trained
+from instrd.training.fitted import recipe_of, trained
 from instrd.training.guides import ahead, read_guides
 from instrd.training.material import Material
 from instrd.training.recipe import guiding

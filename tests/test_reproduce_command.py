@@ -4,6 +4,7 @@ import pytest
 import typer
 from labelled_audio import kaggle
 from made_up_runs import RECIPES, MadeUp
+from train_program import train
 from typer.testing import CliRunner
 
 from instrd.training.clip_recipe import ClipRecipe
@@ -92,15 +93,14 @@ def test_interrupted_it_tells_what_there_is(recipes: Path, data: Path, after: in
     assert (recipes / "out" / "report.html").is_file()
 
 
-def test_an_unknown_model_is_one_sentence_and_exit_code_two(recipes: Path, data: Path) -> None:
-    code, output = run(recipes, MadeUp(), "--data", data, "--models", "cnn,gru")
+def test_an_unknown_model_is_one_sentence_and_exit_code_two(data: Path) -> None:
+    code, output = train("reproduce", "--data", data, "--models", "cnn,gru")
     assert code == 2
-    assert "got gru, allowed cnn, lstm, svm, resnet18, transformer" in output
+    told = "--models: got gru, allowed cnn, lstm, svm, resnet18, transformer"
+    assert output.strip() == f"instrd-train: {told}"
 
 
-def test_a_folder_without_audio_is_one_sentence_and_exit_code_two(
-    recipes: Path, tmp_path: Path
-) -> None:
-    code, output = run(recipes, MadeUp(), "--data", tmp_path / "none")
+def test_a_folder_without_audio_is_one_sentence_and_exit_code_two(tmp_path: Path) -> None:
+    code, output = train("reproduce", "--data", tmp_path / "none", "--run", tmp_path)
     assert code == 2
-    assert "instrd-train: " in output
+    assert output.strip().startswith(f"instrd-train: {tmp_path / 'none'}: no labelled audio here")

@@ -17,20 +17,20 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return ended.value.code
 
 
-def test_an_error_of_ours_is_one_sentence_and_exit_code_one(
+def test_an_error_of_ours_is_one_sentence_and_exit_code_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = tmp_path / "none.toml"
-    assert run(monkeypatch, "fit", missing, "--stems", tmp_path, "--run", tmp_path) == 1
+    assert run(monkeypatch, "fit", missing, "--stems", tmp_path, "--run", tmp_path) == 2
     assert capsys.readouterr().err.strip() == (
         f"instrd-train: {missing}: cannot be read: No such file or directory"
     )
 
 
-def test_a_folder_that_is_no_bundle_is_one_sentence_and_exit_code_one(
+def test_a_folder_that_is_no_bundle_is_one_sentence_and_exit_code_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "evaluate", tmp_path, "--data", tmp_path) == 1
+    assert run(monkeypatch, "evaluate", tmp_path, "--data", tmp_path) == 2
     assert "manifest.json" in capsys.readouterr().err
 
 
@@ -66,10 +66,10 @@ def test_perform_says_what_it_lacks_and_leaves_nothing(
 ) -> None:
     font, out = tmp_path / "a.sf2", tmp_path / "out"
     arguments = ["perform", out, "--midi", tmp_path, "--soundfont", font, "--labels", "drum, bass"]
-    assert run(monkeypatch, *arguments) == 1
+    assert run(monkeypatch, *arguments) == 2
     assert capsys.readouterr().err == f"instrd-train: {font}: no such soundfont\n"
     font.touch()
-    assert run(monkeypatch, *arguments) == 1
+    assert run(monkeypatch, *arguments) == 2
     assert "has no groove" in capsys.readouterr().err
     assert not out.exists()
 
@@ -89,5 +89,5 @@ def test_a_weighted_ensemble_of_members_without_a_figure_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tone_bundle(tmp_path / "one")
-    assert run(monkeypatch, "ensemble", tmp_path / "both", tmp_path / "one") == 1
+    assert run(monkeypatch, "ensemble", tmp_path / "both", tmp_path / "one") == 2
     assert "member one: got validation accuracy None" in capsys.readouterr().err

@@ -11,10 +11,11 @@ from instrd.models import contrast
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training import calibration
 from instrd.training.calibration import calibrate
+from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.errors import TrainingError
 from instrd.training.export import _network, export
 from instrd.training.fit import LOG, fit, hidden_matrices
-from instrd.training.fitted import CHECKPOINT, build, recipe_of, trained
+from instrd.training.fitted import build, recipe_of, trained
 from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
 from instrd.training.recipe import PARTS, Split, ending, finishing, guiding

@@ -13,12 +13,11 @@ from rich.table import Table
 
 from instrd.training.audit import audit as audit_folder
 from instrd.training.audit_findings import CONTRADICTIONS, Finding, Kind, Report
-from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import Labels
 from instrd.training.standin import build
 from instrd.training.struct_files import as_json
 
-CONTRADICTION, BAD_INPUT = 1, 2
+CONTRADICTION = 1
 _SHOWN = 3
 
 Data = Annotated[Path, typer.Option(help="A folder of labelled audio, in any layout we read.")]
@@ -36,13 +35,9 @@ def audit(data: Data, labels: Labels = "published", json: Json = None) -> None:
     def watch(paths: list[Path]) -> Iterable[Path]:
         return track(paths, "Listening", console=notes, transient=True)
 
-    try:
-        report = audit_folder(data, labels, watch)
-        if json is not None:
-            json.write_bytes(as_json(report))
-    except (TrainingError, OSError) as error:
-        typer.echo(f"instrd-train: {error}", err=True)
-        raise typer.Exit(BAD_INPUT) from error
+    report = audit_folder(data, labels, watch)
+    if json is not None:
+        json.write_bytes(as_json(report))
     console.print(rows_table(report))
     if report.findings:
         console.print(findings_table(report))
@@ -53,11 +48,7 @@ def audit(data: Data, labels: Labels = "published", json: Json = None) -> None:
 
 def stand_in(out: Out, pool: Pool, tables: Tables, scale: float = 1.0, seed: int = 0) -> None:
     """Build a folder with the names and faults of the paper's data set, its sound from the pool."""
-    try:
-        build(pool, tables, out, scale=scale, seed=seed)
-    except TrainingError as error:
-        typer.echo(f"instrd-train: {error}", err=True)
-        raise typer.Exit(BAD_INPUT) from error
+    build(pool, tables, out, scale=scale, seed=seed)
     typer.echo(f"{out}: a stand-in, read its README.txt")
 
 

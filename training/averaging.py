@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from instrd.training.checkpoint import CHECKPOINT, write_checkpoint
 from instrd.training.errors import TrainingError
-from instrd.training.fitted import CHECKPOINT, claim, is_of_same_net, read_checkpoint, recipe_of
+from instrd.training.fitted import claim, is_of_same_net, read_checkpoint, recipe_of
 from instrd.training.inherited import inherit
 
 _KEPT = ("student", "average")
@@ -46,7 +47,7 @@ def average_runs(runs: Sequence[Path], shares: Sequence[float], *, out: Path) ->
     }
     claim(out, recipe)
     inherit(out, runs)
-    torch.save(mean, out / CHECKPOINT)
+    write_checkpoint(out, mean)
 
 
 def _mean(states: Sequence[dict[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:

@@ -18,6 +18,9 @@ from instrd.training.fit_command import evaluate, export, fit
 from instrd.training.perform_command import perform
 from instrd.training.teach_command import teach
 
+BAD_INPUT = 2
+"""The exit code of a command that cannot do what it is told."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -64,11 +67,14 @@ def render(
 
 
 def main() -> None:
-    """Run the command line; our own errors end it with one sentence and exit code 1."""
+    """Run the command line; what is wrong with its input, or its disk, is told in one sentence."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # whatever a file is called
     try:
         app()
     except (TrainingError, BundleError, AudioFileError) as error:
-        typer.echo(f"instrd-train: {error}", err=True)
-        sys.exit(1)
+        told = str(error)
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    typer.echo(f"instrd-train: {told}", err=True)
+    sys.exit(BAD_INPUT)

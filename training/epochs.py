@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.tensorboard import SummaryWriter
 
-from instrd.models.new_file import new_file
+from instrd.training.checkpoint import CHECKPOINT, load_checkpoint, write_checkpoint
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
 from instrd.training.frame_cache import Watch
@@ -23,7 +23,6 @@ from instrd.training.optimisation import Average, rate_share
 from instrd.training.results import Epoch
 from instrd.training.windows import Draw, Windows
 
-CHECKPOINT = "checkpoint.pt"
 TENSORBOARD = "tensorboard"
 _VALIDATED = 2**31
 """The number of the random stream that cuts the validation windows."""
@@ -50,7 +49,7 @@ class Loop:
         self.best: dict[str, Tensor] = {}
         self.history: list[Epoch] = []
 
-    def save(self, path: Path) -> None:
+    def save(self, run: Path) -> None:
         state: dict[str, Any] = {
             "net": self.net.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -58,11 +57,10 @@ class Loop:
             "best": self.best,
             "history": [msgspec.structs.astuple(epoch) for epoch in self.history],
         }
-        with new_file(path) as file:
-            torch.save(state, file)
+        write_checkpoint(run, state)
 
-    def resume(self, path: Path, device: torch.device) -> None:
-        state = torch.load(path, weights_only=True, map_location=device)
+    def resume(self, run: Path, device: torch.device) -> None:
+        state = load_checkpoint(run, device)
         self.net.load_state_dict(state["net"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.values = state["average"]
@@ -72,10 +70,10 @@ class Loop:
 
 def run_epochs(net: nn.Module, task: Task, watch: Watch) -> tuple[Epoch, ...]:
     """Train `net` in place to the recipe's end, or until it gets no better; return the curve."""
-    recipe, checkpoint = task.recipe, task.run / CHECKPOINT
+    recipe = task.recipe
     loop = Loop(net, recipe)
-    if checkpoint.is_file():
-        loop.resume(checkpoint, task.place.device)
+    if (task.run / CHECKPOINT).is_file():
+        loop.resume(task.run, task.place.device)
     board = SummaryWriter(str(task.run / TENSORBOARD)) if task.place.leads else None
     first = len(loop.history)
     for number in watch(range(first, recipe.fit.epochs), recipe.name, recipe.fit.epochs - first):
@@ -87,7 +85,7 @@ def run_epochs(net: nn.Module, task: Task, watch: Watch) -> tuple[Epoch, ...]:
         if _is_best(loop.history):
             loop.best = {name: value.clone() for name, value in _kept(loop, recipe).items()}
         if board is not None:
-            loop.save(checkpoint)
+            loop.save(task.run)
             for field, value in msgspec.structs.asdict(epoch).items():
                 if value is not None:
                     board.add_scalar(field, value, number)

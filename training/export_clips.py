@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
+import safetensors
 import safetensors.torch
 
 from instrd.models.bundle import WEIGHTS, Bundle, Credit, Manifest, write_bundle
@@ -47,6 +48,8 @@ def export_clips(
     net = built(_untrained(recipe), len(parts.labels))
     try:
         net.load_state_dict(safetensors.torch.load_file(run / WEIGHTS))
+    except safetensors.SafetensorError as error:
+        raise TrainingError(run / WEIGHTS, f"cannot be read: {error}") from error
     except RuntimeError as error:
         raise TrainingError(run, f"its weights do not fit these data: {error}") from error
     files = with_weights(net, recipe.window_frames, recipe.front_end.width)

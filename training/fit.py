@@ -10,10 +10,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from instrd.models.nets.causal_net import CausalNet
-from instrd.models.new_file import new_file
+from instrd.training.checkpoint import CHECKPOINT, load_checkpoint, write_checkpoint
 from instrd.training.errors import TrainingError
 from instrd.training.fitted import (
-    CHECKPOINT,
     Learner,
     claim,
     is_of_same_net,
@@ -82,7 +81,7 @@ def fit(
     if begins:
         _begin(student, recipe, data, start)
     average = Average(student.net, recipe.fit.average)
-    first = 0 if begins else _resume(run / CHECKPOINT, student, optimisers, average)
+    first = 0 if begins else _resume(run, student, optimisers, average)
     inherit(run, [start, *guides] if start and begins else guides)
     parameters = _parameters(student.net)
     log(f"steps {first}..{until or recipe.fit.steps}, {parameters} parameters, {device}")
@@ -99,7 +98,7 @@ def fit(
             log(f"step {step}  loss {_means(losses)}")
             losses.clear()
         if step % _SAVE_EVERY == 0 or ends:
-            _save(run / CHECKPOINT, student, optimisers, average, step)
+            _save(run, student, optimisers, average, step)
         if step == until:
             break
 
@@ -170,7 +169,7 @@ def _normalise(net: CausalNet, recipe: Recipe, data: Material) -> None:
 
 
 def _save(
-    path: Path,
+    run: Path,
     student: Learner,
     optimisers: Optimisers,
     average: Average,
@@ -182,19 +181,18 @@ def _save(
         "average": average.values,
         "step": step,
     }
-    with new_file(path) as file:
-        torch.save(state, file)
+    write_checkpoint(run, state)
 
 
 def _resume(
-    path: Path,
+    run: Path,
     student: Learner,
     optimisers: Optimisers,
     average: Average,
 ) -> int:
-    state = torch.load(path, map_location=next(student.parameters()).device, weights_only=True)
+    state = load_checkpoint(run, next(student.parameters()).device)
     if "optimisers" not in state:
-        raise TrainingError(path.parent, "is a mean of runs; begin another run with it (--start)")
+        raise TrainingError(run, "is a mean of runs; begin another run with it (--start)")
     student.load_state_dict(state["student"])
     for optimiser, kept in zip(optimisers, state["optimisers"], strict=True):
         optimiser.load_state_dict(kept)

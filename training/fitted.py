@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from instrd.models.bundle import MANIFEST, read_bundle
 from instrd.models.nets.causal_net import CausalNet
+from instrd.training.checkpoint import CHECKPOINT, load_checkpoint
 from instrd.training.errors import TrainingError
 from instrd.training.recipe import RECIPE, Recipe
 from instrd.training.struct_files import read_json, write_json
@@ -23,8 +23,6 @@ from instrd.training.tuned_teacher import TunedTeacher
 
 Learner = Student | TunedTeacher
 """Gives logits of our labels and of the teacher's tags; its `net` is what is kept."""
-
-CHECKPOINT = "checkpoint.pt"
 
 
 def build(recipe: Recipe) -> CausalNet:
@@ -100,13 +98,7 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     """
     if is_bundle(run):
         return {"average": _weights_of_bundle(run)}
-    try:
-        checkpoint: dict[str, Any] = torch.load(
-            run / CHECKPOINT, map_location="cpu", weights_only=True
-        )
-    except FileNotFoundError as error:
-        raise TrainingError(run, f"holds no {CHECKPOINT}") from error
-    return checkpoint
+    return load_checkpoint(run)
 
 
 def _weights_of_bundle(folder: Path) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from instrd.training.reproduction import Reproduction, read_reproduction
 from instrd.training.results import RunResult
 from instrd.training.summary import COLUMNS, MODELS, cells
 
-BAD_INPUT, INTERRUPTED = 2, 130
+INTERRUPTED = 130
 RECIPES = Path(__file__).parent / "recipes"
 """Ours, and in a folder below them the paper's."""
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
@@ -78,9 +78,6 @@ def register(app: typer.Typer, fit: Fit | None = None, recipes: Path = RECIPES) 
         except KeyboardInterrupt as stopped:
             _tell(read_reproduction(run), page, pictures)
             raise typer.Exit(INTERRUPTED) from stopped
-        except (TrainingError, OSError) as error:
-            typer.echo(f"instrd-train: {error}", err=True)
-            raise typer.Exit(BAD_INPUT) from error
 
 
 def read_recipes(folder: Path, models: str, *, wanted: bool) -> list[ClipRecipe]:

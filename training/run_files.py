@@ -9,8 +9,10 @@ import safetensors.torch
 from torch import nn
 
 from instrd.models.bundle import WEIGHTS
+from instrd.models.new_file import new_file
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Parts
+from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import name_below
 from instrd.training.plots import confusion, curves
 from instrd.training.recipe import RECIPE
@@ -38,11 +40,19 @@ class Clock:
 def take_time(run: Path) -> Iterator[Clock]:
     """Take the time of a run that may have begun in an earlier process."""
     file = run / SECONDS
-    clock = Clock(float(file.read_text()) if file.is_file() else 0.0)
+    clock = Clock(_seconds_in(file) if file.is_file() else 0.0)
     try:
         yield clock
     finally:
-        file.write_text(f"{clock.seconds}\n")
+        with new_file(file) as out:
+            out.write(f"{clock.seconds}\n".encode())
+
+
+def _seconds_in(file: Path) -> float:
+    try:
+        return float(file.read_bytes())
+    except ValueError as error:
+        raise TrainingError(file, "says no seconds; without it they are counted anew") from error
 
 
 def write_recipe(run: Path, recipe: ClipRecipe) -> None:
@@ -71,7 +81,8 @@ def write_split(run: Path, root: Path, parts: Parts) -> None:
 
 def write_weights(run: Path, net: nn.Module) -> None:
     tensors = {name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()}
-    safetensors.torch.save_file(tensors, run / WEIGHTS)
+    with new_file(run / WEIGHTS) as file:
+        file.write(safetensors.torch.save(tensors))
 
 
 def write_pictures(run: Path, result: RunResult) -> None:

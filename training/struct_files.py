@@ -27,7 +27,7 @@ def read_json(path: Path, kind: type[T], missing: str) -> T:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
         raise TrainingError(path.parent, missing) from error
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise TrainingError(path, str(error)) from error
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
@@ -89,8 +88,8 @@ def teach(
     origins = {recording.origin for recording in recordings}
     others = [entry for entry in _index(out) if entry.origin not in origins]
     out.mkdir(parents=True, exist_ok=True)
-    (out / NAMES).write_bytes(msgspec.json.encode(tags))
-    (out / SECOND_NAMES).write_bytes(msgspec.json.encode(LABELS))
+    write_json(out / NAMES, tags)
+    write_json(out / SECOND_NAMES, LABELS)
     most_s = 60.0 * most_minutes
     hear = partial(_hear, teacher=teacher, yamnet=yamnet, out=out, most_s=most_s)
     outcomes = list(watch(_by_several(hear, recordings, processes), len(recordings)))
