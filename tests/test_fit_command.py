@@ -93,7 +93,7 @@ def test_a_run_that_cannot_be_exported_is_told_before_it_learns(
     assert run(monkeypatch, "fit", file, "--data", data, "--run", folder) == 0
     told = "validation clips are of fewer than two classes, so a run cannot be exported"
     assert capsys.readouterr().err.startswith(f"note: {told}")
-    assert run(monkeypatch, "export", folder, bundle, "--data", data) == 1
+    assert run(monkeypatch, "export", folder, bundle, "--data", data) == 2
     assert f"instrd-train: {told.replace('clips', 'clips:')}" in capsys.readouterr().err
 
 
@@ -176,7 +176,7 @@ def test_a_run_is_exported_with_the_data_that_it_was_fitted_on_and_no_others(
     file = write_recipe(tmp_path / "cnn.toml", recipe(epochs=1))
     assert run(monkeypatch, "fit", file, "--data", data, "--run", tmp_path / "run") == 0
     export = ["export", tmp_path / "run", tmp_path / "bundle", "--data"]
-    assert run(monkeypatch, *export, other) == 1
+    assert run(monkeypatch, *export, other) == 2
     assert "run: was fitted on 45 clips below" in capsys.readouterr().err
     assert not (tmp_path / "bundle").exists()
     monkeypatch.chdir(tmp_path)  # however the folder is spelt, its split is that of the run
@@ -196,7 +196,7 @@ def test_the_reading_of_the_labels_is_that_of_the_run(
     file = write_recipe(tmp_path / "cnn.toml", made)
     folder, bundle, data = tmp_path / "run", tmp_path / "bundle", ["--data", tmp_path / "data"]
     assert run(monkeypatch, "fit", file, *data, "--run", folder, "--labels", "corrected") == 0
-    assert run(monkeypatch, "fit", file, *data, "--run", folder) == 1
+    assert run(monkeypatch, "fit", file, *data, "--run", folder) == 2
     assert run(monkeypatch, "export", folder, bundle, *data) == 0
     assert run(monkeypatch, "evaluate", bundle, *data, "--labels", "corrected") == 0
 

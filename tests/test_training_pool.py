@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from instrd.training.errors import TrainingError
+from instrd.training.layouts import read_folder
 from instrd.training.pool import by_origin, credits_of, divide, listen, read_pool
 from instrd.training.recipe import Split
 
@@ -46,6 +47,29 @@ def test_a_source_is_credited_once_with_all_its_names(pool: Path) -> None:
 def test_a_folder_without_a_manifest_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"manifest\.csv: cannot be read"):
         read_pool(tmp_path)
+
+
+def test_a_manifest_may_come_from_a_spreadsheet_and_have_columns_of_its_own(pool: Path) -> None:
+    clips = read_pool(pool)
+    first, *rows = MANIFEST.splitlines()
+    lines = [f"{first},part,notes", *(f"{row},train," for row in rows)]
+    text = "\r\n".join(lines).replace("piano", "Piano")
+    (pool / "manifest.csv").write_bytes(text.encode("utf-8-sig"))
+    assert read_pool(pool) == clips
+
+
+def test_a_manifest_in_utf_16_is_an_error(pool: Path) -> None:
+    (pool / "manifest.csv").write_text(MANIFEST, encoding="utf-16")
+    with pytest.raises(TrainingError, match=r"manifest\.csv: cannot be read as a table"):
+        read_pool(pool)
+
+
+@pytest.mark.parametrize("path", ["../a.wav", "a/../../b.wav", "/a.wav"])
+def test_a_manifest_is_of_files_below_its_folder(pool: Path, path: str) -> None:
+    (pool / "manifest.csv").write_text(MANIFEST.replace("a/1.wav", path))
+    for read in (read_pool, read_folder):
+        with pytest.raises(TrainingError, match=rf"got {path}, allowed below the folder"):
+            read(pool)
 
 
 def test_a_manifest_with_a_wrong_value_is_an_error(pool: Path) -> None:

@@ -1,6 +1,5 @@
 """From a run on labelled clips to a bundle that the daemon serves."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from instrd.training.export import rounded
 from instrd.training.fit_clips import built
 from instrd.training.frame_cache import FrameCache, Watch, unwatched
 from instrd.training.layouts import read_folders
-from instrd.training.pool import MANIFEST
+from instrd.training.pool import MANIFEST, manifest_rows
 from instrd.training.run_data import read_data, read_split, refuse_other_data
 from instrd.training.run_files import read_recipe_of
 from instrd.training.window_onnx import with_weights
@@ -65,11 +64,10 @@ def credits_of(roots: Iterable[Path], paths: Iterable[Path]) -> tuple[Credit, ..
     for root in roots:
         if not (root / MANIFEST).is_file():
             continue
-        with (root / MANIFEST).open(newline="", encoding="utf-8-sig") as lines:
-            for row in csv.DictReader(lines):
-                if (root / row["path"]).resolve() in wanted and row.get("source"):
-                    key = (row["source"], row.get("licence") or "unknown")
-                    names.setdefault(key, set()).add(row.get("credit") or "")
+        for row in manifest_rows(root):
+            if (root / row["path"]).resolve() in wanted and row.get("source"):
+                key = (row["source"], row.get("licence") or "unknown")
+                names.setdefault(key, set()).add(row.get("credit") or "")
     return tuple(
         Credit(source, licence, "; ".join(sorted(found - {""})))
         for (source, licence), found in sorted(names.items())

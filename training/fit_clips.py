@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from instrd.models.registry import architecture
+from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Example, Parts, divide
-from instrd.training.epochs import CHECKPOINT, Task, run_epochs
+from instrd.training.epochs import Task, run_epochs
 from instrd.training.errors import TrainingError
 from instrd.training.fit_svm import fit_svm
 from instrd.training.frame_cache import FrameCache, Watch, unwatched

@@ -123,16 +123,17 @@ def odd_spellings(spellings: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """Return the rows of a CSV file that has these columns, none of them empty."""
+    rows = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
             table = csv.DictReader(lines)
-            rows = list(table)
             got = table.fieldnames or []
+            if missing := [column for column in columns if column not in got]:
+                raise LayoutError(path, f"got columns {', '.join(got)}; lacks {', '.join(missing)}")
+            for row in table:
+                if empty := [column for column in columns if not (row[column] or "").strip()]:
+                    raise LayoutError(path, f"line {table.line_num}: no {' and no '.join(empty)}")
+                rows.append(row)
     except (OSError, UnicodeError, csv.Error) as error:
         raise LayoutError(path, f"cannot be read as a table: {error}") from error
-    if missing := [column for column in columns if column not in got]:
-        raise LayoutError(path, f"got columns {', '.join(got)}; lacks {', '.join(missing)}")
-    for line, row in enumerate(rows, start=2):
-        if empty := [column for column in columns if not (row[column] or "").strip()]:
-            raise LayoutError(path, f"line {line}: no {' and no '.join(empty)}")
     return rows

@@ -13,13 +13,12 @@ from instrd.training.labelled_folder import (
     Part,
     label_of,
     odd_spellings,
-    read_table,
     text_of,
     together,
 )
 from instrd.training.layout_kaggle import TABLES, read_kaggle
 from instrd.training.layout_mirdata import data_set_in, read_mirdata
-from instrd.training.pool import MANIFEST
+from instrd.training.pool import MANIFEST, manifest_rows
 from instrd.training.takes import take_group
 
 
@@ -46,17 +45,16 @@ def read_folders(roots: Sequence[Path], labels: Labels) -> LabelledFolder:
 
 
 def _read_manifest(root: Path) -> LabelledFolder:
-    rows = read_table(root / MANIFEST, ("path", "label"))
+    rows = manifest_rows(root)
     clips, missing = [], []
-    for line, row in enumerate(rows, start=2):
-        if Path(row["path"]).is_absolute():
-            raise LayoutError(root / MANIFEST, f"got {row['path']}, allowed below the folder")
+    for row in rows:
         path = root / row["path"]
         label = label_of(row["label"])
         group = f"{label}: {row['source']}" if row.get("source") else take_group(path.stem, label)
         spelt = (row.get("part") or "").strip().lower()
         if spelt and spelt not in PARTS:
-            reason = f"line {line}: got part {spelt}, allowed {', '.join(PARTS)} or none"
+            told = f"{row['path']}: got part {spelt}"
+            reason = f"{told}, allowed {', '.join(PARTS)} or none"
             raise LayoutError(root / MANIFEST, reason)
         part = PARTS.get(spelt, "")
         if path.is_file():

@@ -1,6 +1,5 @@
 """The pool of recordings: its manifest, its split and its sound."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,13 +12,14 @@ from numpy.typing import NDArray
 from instrd.models.audiofile import read_audio
 from instrd.models.bundle import Credit
 from instrd.training.errors import TrainingError
+from instrd.training.labelled_folder import LayoutError, label_of, read_table
 from instrd.training.recipe import Split
 
 Floats = NDArray[np.float32]
 MANIFEST = "manifest.csv"
 
 
-class Clip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Clip(msgspec.Struct, frozen=True):
     """One recording and where it comes from; `path` is relative to the pool."""
 
     path: str
@@ -32,16 +32,22 @@ class Clip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float
 
 
+def manifest_rows(folder: Path) -> list[dict[str, str]]:
+    """Return what a folder's manifest says of files below it; raises `LayoutError`."""
+    rows = read_table(folder / MANIFEST, ("path", "label"))
+    for path in (Path(row["path"]) for row in rows):
+        if path.is_absolute() or ".." in path.parts:
+            raise LayoutError(folder / MANIFEST, f"got {path}, allowed below the folder")
+    return rows
+
+
 def read_pool(folder: Path) -> list[Clip]:
     """Return all clips of a pool folder; raises `TrainingError`."""
-    manifest = folder / MANIFEST
+    rows = [row | {"label": label_of(row["label"])} for row in manifest_rows(folder)]
     try:
-        with manifest.open(newline="", encoding="utf-8") as lines:
-            return msgspec.convert(list(csv.DictReader(lines)), list[Clip], strict=False)
-    except OSError as error:
-        raise TrainingError(manifest, f"cannot be read: {error.strerror}") from error
+        return msgspec.convert(rows, list[Clip], strict=False)
     except msgspec.ValidationError as error:
-        raise TrainingError(manifest, str(error)) from error
+        raise TrainingError(folder / MANIFEST, str(error)) from error
 
 
 def read_pools(folders: Iterable[Path]) -> list[Clip]:

@@ -8,7 +8,7 @@ import msgspec
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Example, Parts, group_of, name_of
 from instrd.training.errors import TrainingError
-from instrd.training.labelled_folder import Clip, LabelledFolder, Labels
+from instrd.training.labelled_folder import Clip, LabelledFolder, Labels, name_below, text_of
 from instrd.training.run_files import SPLIT
 from instrd.training.struct_files import read_json, write_json
 
@@ -56,15 +56,18 @@ def refuse_other_data(run: Path, folder: LabelledFolder) -> None:
 def read_split(run: Path, recipe: ClipRecipe, folder: LabelledFolder) -> Parts:
     """Return the parts of a run as they were divided when it began; raises `TrainingError`."""
     table = read_json(run / SPLIT, dict[str, list[Row]], f"holds no {SPLIT}")
-    clips = {(clip.path, name_of(clip.label, recipe)): clip for clip in folder.clips}
+    clips = {
+        (name_below(folder.root, clip.path), name_of(clip.label, recipe)): clip
+        for clip in folder.clips
+    }
     others = any(row.label not in recipe.labels for rows in table.values() for row in rows)
     labels = (*recipe.labels, recipe.other) if others else recipe.labels
 
     def example(row: Row) -> Example:
-        path = folder.root / row.path
-        if (path, row.label) not in clips:
+        if (row.path, row.label) not in clips:
             raise TrainingError(run / SPLIT, f"{row.path} is no clip of these data")
-        return Example(path, labels.index(row.label), group_of(clips[path, row.label]))
+        clip = clips[row.path, row.label]
+        return Example(clip.path, labels.index(row.label), group_of(clip))
 
     train, validation, test = (
         tuple(map(example, table.get(part, ()))) for part in ("train", "validation", "test")
@@ -75,12 +78,12 @@ def read_split(run: Path, recipe: ClipRecipe, folder: LabelledFolder) -> Parts:
 def _data_of(folder: LabelledFolder) -> Data:
     lines = sorted(_line(clip, folder.root) for clip in folder.clips)
     digest = hashlib.sha256(msgspec.json.encode(lines)).hexdigest()
-    return Data(str(folder.root.absolute()), folder.reading, len(lines), digest)
+    return Data(text_of(str(folder.root.absolute())), folder.reading, len(lines), digest)
 
 
 def _line(clip: Clip, root: Path) -> tuple[str, int, str, str, str]:
     size = clip.path.stat().st_size if clip.path.exists() else -1  # a link may lead nowhere
-    return str(clip.path.relative_to(root)), size, clip.label, clip.group, clip.part
+    return name_below(root, clip.path), size, clip.label, clip.group, clip.part
 
 
 def _told(data: Data) -> str:
