@@ -11,8 +11,6 @@ import zmq
 IDLE_S: Final = 10
 """After so long without a byte TCP asks whether the peer is there."""
 ASK_EVERY_S, ASK_TIMES = 5, 4
-UNTAKEN_MS: Final = 60_000
-"""So long may a peer take nothing of what is sent to it; it connects again once it reads."""
 
 
 def notice_the_gone(socket: zmq.Socket[bytes]) -> None:
@@ -21,4 +19,3 @@ def notice_the_gone(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, IDLE_S)
     socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, ASK_EVERY_S)
     socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, ASK_TIMES)
-    socket.setsockopt(zmq.TCP_MAXRT, UNTAKEN_MS)

@@ -13,6 +13,8 @@ QUEUE_MESSAGES: Final = 1000
 """Per subscriber; 100 s of one source at 10 Hz."""
 MAX_SUBSCRIPTION_BYTES: Final = 1024
 SUBSCRIPTIONS_A_CALL: Final = 1000
+UNTAKEN_MS: Final = 60_000
+"""So long may a peer take nothing of what is sent to it; it connects again once it reads."""
 HANDSHAKE_MS: Final = 2000
 """A mute connection costs memory for so long and no longer."""
 LINGER_MS: Final = 300
@@ -104,6 +106,7 @@ def _limit(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     socket.setsockopt(zmq.LINGER, LINGER_MS)
     notice_the_gone(socket)
+    socket.setsockopt(zmq.TCP_MAXRT, UNTAKEN_MS)
 
 
 def _guard(socket: zmq.Socket[bytes], secret: bytes) -> None:
