@@ -201,7 +201,7 @@ class Account(Struct, frozen=True, kw_only=True):
     lat_p50_ms: float | None = None  # null before the first frame, as below
     lat_p95_ms: float | None = None
     realtime_factor: float | None = None  # computing time over audio time
-    drift_ppm: float | None = None  # capture clock against the wall clock
+    drift_ppm: float | None = None  # capture clock against the machine's
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):

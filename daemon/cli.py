@@ -161,8 +161,7 @@ def classify(
     if output == "table" and verdicts:
         Console().print(verdict_table(verdicts, settings.decision.mask))
     if left_out:
-        print(f"left out {len(left_out)} of {len(listed)} files:", file=sys.stderr)
-        print("\n".join(f"  {reason}" for reason in left_out), file=sys.stderr)
+        complain("\n  ".join((f"left out {len(left_out)} of {len(listed)} files:", *left_out)))
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 

@@ -1,6 +1,5 @@
 """The commands of those who follow a running instrd, here or on another machine."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from instrd.clients.keyfile import make_pair
 from instrd.clients.subscriber import DEFAULT_ENDPOINT, Subscriber
 from instrd.clients.tail import json_lines, lines
 from instrd.daemon.errors import ConfigError
+from instrd.daemon.printing import complain
 from instrd.daemon.signals import StopWish, obey_signals
 
 Endpoint = Annotated[str, typer.Option("--connect", help="Where instrd publishes.")]
@@ -32,21 +32,21 @@ def tail(
     json: Annotated[bool, typer.Option("--json", help="Every message, one a line.")] = False,
 ) -> None:
     """Print what a running instrd publishes, until it says bye or Ctrl-C."""
-    print(f"following {connect}", file=sys.stderr)
+    complain(f"following {connect}")
     wish = StopWish()
     with (
         _following(connect, server_key, key) as subscriber,
         obey_signals(wish),
     ):
         told = (
-            json_lines(subscriber, _warn, stop=lambda: bool(wish))
+            json_lines(subscriber, complain, stop=lambda: bool(wish))
             if json
             else lines(subscriber, stop=lambda: bool(wish))
         )
         for text in told:
             print(text, flush=True)
         if subscriber.invalid or subscriber.surplus:
-            _warn(f"{subscriber.invalid} not read, {subscriber.surplus} passed over")
+            complain(f"{subscriber.invalid} not read, {subscriber.surplus} passed over")
 
 
 def watch(
@@ -59,10 +59,6 @@ def watch(
         obey_signals(wish),
     ):
         watch_subscriber(subscriber, Console(), lambda: bool(wish))
-
-
-def _warn(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _following(connect: str, server_key: Path | None, key: Path | None) -> Subscriber:

@@ -137,6 +137,8 @@ def printing(wish: StopWish) -> Iterator[None]:
         wish.ask("failed")
         raise
     finally:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
         for printer in dict.fromkeys((out, errors)):
             if printer is not None:
                 printer.finish(wish)
@@ -145,8 +147,10 @@ def printing(wish: StopWish) -> Iterator[None]:
 
 def complain(text: str) -> None:
     """Say it on standard error if anybody reads that; the exit code counts all the same."""
+    if sys.stderr is None:  # print would take standard output in its place
+        return
     try:
-        print(text, file=sys.stderr)
+        print(text, file=sys.stderr, flush=True)
     except OSError:
         discard(sys.stderr.fileno())
 

@@ -159,7 +159,7 @@ def _open_control(config: Config, opened: ExitStack) -> ControlSocket | None:
 def _drawing(endpoint: str, console: Console) -> Iterator[None]:
     """Draw the dashboard from a thread that is a subscriber like any other."""
     stop = threading.Event()
-    covered = can_draw_on(console) and sys.stderr.isatty()
+    covered = can_draw_on(console) and sys.stderr is not None and sys.stderr.isatty()
 
     def draw() -> None:
         try:

@@ -103,7 +103,7 @@ class SampleClock:
 
     @property
     def drift_ppm(self) -> float:
-        """How much slower than the wall clock the device samples, in parts per million."""
+        """How much slower than the machine's clock the device samples, in parts per million."""
         return self._drift.ppm
 
     def _lasts(self, late_us: float, looked_s: float) -> bool:

@@ -14,7 +14,7 @@ from program import PROGRAM, started
 
 from instrd.clients.protocol import Bye, Frame
 from instrd.clients.subscriber import Subscriber
-from instrd.daemon.printing import MOST_HELD, Printer, printing
+from instrd.daemon.printing import MOST_HELD, Printer, complain, printing
 from instrd.daemon.signals import StopWish
 
 FULL_DISK = Path("/dev/full")
@@ -147,6 +147,24 @@ def test_what_is_printed_and_logged_to_one_place_stays_in_order(
     assert shown == "".join(f"{number}\n" for number in range(1000))
 
 
+def test_a_line_without_an_end_is_printed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        with printing(StopWish()):
+            sys.stdout.write("without an end")
+    assert (tmp_path / "out").read_text() == "without an end"
+
+
+def test_a_complaint_does_not_go_to_standard_output_where_there_is_no_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    complain("what is wrong")
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("dashboard", ["--dashboard", "--no-dashboard"])
 def test_a_daemon_whose_output_and_log_nobody_reads_goes_on_and_ends_in_order(
     unread: int, settings: Path, tmp_path: Path, dashboard: str
@@ -186,10 +204,13 @@ def test_a_daemon_whose_log_has_lost_its_reader_goes_on(settings: Path, tmp_path
         assert daemon.wait(IN_TIME_S) == 0
 
 
-def test_the_exit_code_of_a_bad_start_does_not_depend_on_who_reads_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [("run", "--config"), ("classify",)])
+def test_the_exit_code_of_bad_input_does_not_depend_on_who_reads_why(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
     one, other = os.pipe()
     os.close(one)
-    command = [*PROGRAM, "run", "--config", str(tmp_path / "nowhere.toml")]
+    command = [*PROGRAM, *arguments, str(tmp_path / "nowhere")]
     assert subprocess.run(command, stderr=other, timeout=60, check=False).returncode == 2
     os.close(other)
 
