@@ -11,7 +11,7 @@ from instrd.clients.link import Link
 from instrd.clients.picture import Picture
 from instrd.clients.printable import printable
 from instrd.clients.sourcelines import hidden_line, lines
-from instrd.clients.sourcepanel import SourcePanel
+from instrd.clients.sourcepanel import FEWEST_COLUMNS, SourcePanel
 from instrd.clients.sourceview import SourceView
 
 UNHEARD: Final = "nothing heard yet: is instrd running, is the address right?"
@@ -27,7 +27,7 @@ def render(picture: Picture, link: Link, width: int, height: int, note: str = ""
         return Group(*above, *lines(shown, width), hidden_line(hidden, width))
     panels = [SourcePanel(view, width) for view in views]
     rows, left_over = divmod(room, max(1, len(panels)))
-    if any(rows < panel.fewest_rows for panel in panels):
+    if width < FEWEST_COLUMNS or any(rows < panel.fewest_rows for panel in panels):
         return Group(*above, *lines(views, width))
     # A row more is worth a label; where all have one, the panels are to look alike.
     more = [at < left_over and rows < one.rows_of_all_labels for at, one in enumerate(panels)]

@@ -71,6 +71,8 @@ def colour(view: SourceView, word: str) -> str:
 
 
 def alarm_colour(view: SourceView) -> str:
+    if view.link.awaited:
+        return FAINT
     return "yellow2" if view.link.alive and view.condition == PAUSED else "red1"
 
 

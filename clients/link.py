@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from instrd.clients.books import DEAD_AFTER_S
 from instrd.clients.subscriber import Subscriber
 
 
@@ -16,6 +17,11 @@ class Link:
     ended: bool = False
     lost: int = 0  # messages
     trouble: str = ""  # why it does not come about, if that is known
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the first heartbeat may still come; until then nothing is wrong."""
+        return self.heartbeat_age_s is None and self.silent_s < DEAD_AFTER_S and not self.ended
 
 
 def link_of(subscriber: Subscriber) -> Link:

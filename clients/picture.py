@@ -66,6 +66,8 @@ class SourcePicture:
                 self._reconcile(message)
             case Level():
                 self.level = message
+            case Gap(reason="paused"):
+                pass  # somebody wished it
             case Gap():
                 self.gaps_us.append(message.t_pub_us)
                 self.gap_count += 1

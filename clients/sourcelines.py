@@ -43,13 +43,11 @@ def hidden_line(views: Sequence[SourceView], width: int) -> Text:
 
 def _mark(view: SourceView, width: int) -> Text:
     """Return the first fault that there is; in red while it is on the timeline."""
-    gaps, skipped, dropped = view.faults
+    gaps, skipped = view.source.gap_count, view.source.skipped
     if gaps:
         text = f"{gaps} gap{'s' * (gaps > 1)}"
     elif skipped:
         text = f"{skipped} skipped"
-    elif dropped:
-        text = "dropped"
     else:
         return Text()
     style = "bold red1" if view.source.gaps_us else "yellow2"

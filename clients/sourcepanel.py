@@ -17,6 +17,7 @@ from instrd.clients.sourceview import SourceView
 LABEL_WIDTH: Final = 10
 FEWEST_LABELS: Final = 2
 LABELS_BEFORE_AXIS: Final = 3
+FEWEST_COLUMNS: Final = 33  # with fewer, bars would be cut short of their numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ class SourcePanel:
     def _axis(self, hidden: int) -> Text:
         note = f"and {hidden} more label{'s' * (hidden > 1)}" if hidden else ""
         margin = Text(f"{note:<{LABEL_WIDTH + self._bar_width + 7}}", style=FAINT)
-        now = "now╵" if self.view.link.alive else "last heard╵"
+        link = self.view.link
+        now = "now╵" if link.alive or link.awaited else "last heard╵"
         return margin.append_text(meters.time_axis(self._roll_width, now))
 
     def _title(self) -> Text:
@@ -119,10 +121,9 @@ class SourcePanel:
 
     def _numbers(self) -> Text:
         """Return what was lost and how late it is, the latter as far as there is room."""
-        gaps, skipped, dropped = self.view.faults
-        losses = f"gaps {gaps} · skipped {skipped}"
-        if self.view.source.account:
-            losses = f"dropped {dropped} · {losses}"
+        gaps, skipped = self.view.source.gap_count, self.view.source.skipped
+        counts = f"gaps {gaps} · skipped {skipped}"
+        losses = f"dropped {dropped} · {counts}" if (dropped := self.view.dropped) else counts
         texts = [losses]
         if self.view.frame:
             lat = self.view.frame.lat_ms
@@ -130,7 +131,7 @@ class SourcePanel:
             spent = f"features {lat.features:.1f}, infer {lat.infer:.1f}"
             texts = [f"{late} ({spent}) · {losses}", f"{late} · {losses}", losses]
         room = self._inner - 2
-        text = next((text for text in texts if len(text) <= room), losses)
-        row = Text(text, style="yellow2" if any(self.view.faults) else FAINT)
+        text = next((text for text in texts if len(text) <= room), counts)
+        row = Text(text, style="yellow2" if gaps or skipped else FAINT)
         row.truncate(room, overflow="ellipsis")
         return row

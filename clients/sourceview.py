@@ -32,7 +32,7 @@ class Word:
 
 @dataclass(frozen=True)
 class SourceView:
-    """One source at one moment."""
+    """One source at one moment; in its picture it keeps which words and rows have a place."""
 
     picture: Picture
     source: SourcePicture
@@ -105,6 +105,8 @@ class SourceView:
     @cached_property
     def words(self) -> tuple[Word, ...]:
         """What to show first: when nobody listens that is the news, not the last label."""
+        if self.link.awaited:
+            return (Word("waiting"),)
         if not self.link.alive:
             return (Word("ended" if self.link.ended else "no signal"),)
         if not self.heard:
@@ -116,10 +118,12 @@ class SourceView:
         return (Word(decision, WHY.get(reason, "")),)
 
     @property
-    def faults(self) -> tuple[int, int, int]:
-        """How many gaps, hops skipped and samples dropped there were."""
-        dropped = self.source.account.dropped if self.source.account else 0
-        return self.source.gap_count, self.source.skipped, dropped
+    def dropped(self) -> str:
+        """How much was not judged since the daemon's start, in pauses too; empty if unknown."""
+        account, status = self.source.account, self.source.status
+        if account is None or status is None or status.rate_hz is None:
+            return ""
+        return f"{account.dropped / status.rate_hz:.1f} s"
 
     def probability(self, at: int) -> float | None:
         if self.frame is None or self.frame.labels != self.labels:

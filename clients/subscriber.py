@@ -20,8 +20,7 @@ from instrd.clients.protocol import SOURCE_KINDS, AnyMessage, SourceId
 DEFAULT_ENDPOINT: Final = "tcp://127.0.0.1:5570"
 QUEUE_MESSAGES: Final = 10_000
 MAX_MESSAGE_BYTES: Final = 1 << 20
-WAKE_S: Final = 0.25  # how often an idle iteration looks at the heartbeat's age
-LONGEST_S: Final = 1e6  # to wait longer is to wait for ever
+WAKE_S: Final = 0.25  # how often who waits looks: the age of a heartbeat is known as exactly
 
 
 class Subscriber:
@@ -106,11 +105,12 @@ class Subscriber:
         """
         left_s = math.inf if timeout_s is None else timeout_s
         due_s = time.monotonic() + left_s
-        while ready := self._ready(left_s):
-            message, left_s = self._look(ready), due_s - time.monotonic()
+        while True:
+            ready = self._ready(min(left_s, WAKE_S))
+            message = self._look(ready) if ready else None
+            left_s = due_s - time.monotonic()
             if message is not None or left_s <= 0:
                 return message
-        return None
 
     @property
     def heartbeat_age_s(self) -> float | None:
@@ -140,7 +140,7 @@ class Subscriber:
 
     @property
     def ended(self) -> bool:
-        """Whether every publisher heard so far has said bye."""
+        """Whether every publisher heard so far has said bye or is dead, and one has said bye."""
         return self._books.ended
 
     @property
@@ -154,8 +154,7 @@ class Subscriber:
         if ready := dict(self._poller.poll(0)):
             return ready
         self._books.nothing_waited_s = self._clock_s()
-        wait_ms = None if timeout_s > LONGEST_S else max(0, round(timeout_s * 1000))
-        return dict(self._poller.poll(wait_ms))
+        return dict(self._poller.poll(max(0, round(timeout_s * 1000))))
 
     def _look(self, ready: dict[Any, int]) -> AnyMessage | None:
         """Take one message, or what happened to the connections; None if that is nothing new."""

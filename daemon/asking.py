@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from instrd.clients.control import KEYS, default_endpoint, request
+from instrd.clients.protocol import Probability
 from instrd.daemon.errors import ConfigError, InstrdError
 
 Thresholds = list[str] | None
@@ -44,7 +45,8 @@ def ask(
     # whatever was given is sent, empty or not of this command too: instrd says what is wrong
     given = {name: value for name, value in fields.items() if value is not None}
     wait_s = WAIT_S.get(command, 2.0)
-    reply = request(connect or default_endpoint(), command, timeout_s=wait_s, **given)
+    endpoint = default_endpoint() if connect is None else connect
+    reply = request(endpoint, command, timeout_s=wait_s, **given)
     if not reply.ok:
         raise InstrdError(reply.error or "no reason was given")
     typer.echo(msgspec.json.format(msgspec.json.encode(reply.result), indent=1).decode())
@@ -58,7 +60,8 @@ def _by_label(option: str, texts: Thresholds) -> dict[str, float] | None:
     for text in texts:
         label, _, probability = text.partition("=")
         try:
-            found[label.strip()] = float(probability)
-        except ValueError as error:
-            raise ConfigError(f"{option}: got {text!r}, allowed: LABEL=PROBABILITY") from error
+            found[label.strip()] = msgspec.convert(probability, Probability, strict=False)
+        except msgspec.ValidationError as error:
+            allowed = "LABEL=PROBABILITY, from 0 to 1"
+            raise ConfigError(f"{option}: got {text!r}, allowed: {allowed}") from error
     return found

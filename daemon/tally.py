@@ -48,6 +48,8 @@ class Tally:
                 label.seconds += (t_off_us - message.t_on_us) / 1e6
                 label.p_sum += message.p_mean
                 label.first_us = min(label.first_us or message.t_on_us, message.t_on_us)
+            case Gap(reason="paused"):
+                pass  # somebody wished it
             case Gap():
                 self.lost_samples += message.count
 

@@ -1,6 +1,7 @@
 """What is logged while a picture covers the terminal: kept until the picture is gone."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 log = logging.getLogger(__name__)
+NEWS_S: Final = 60
 KEPT: Final = 50
 """The newest ones: a picture may be up for months."""
 
@@ -25,10 +27,15 @@ class Withheld(logging.Handler):
         self.records.append(record)
 
     def newest(self) -> str:
-        """Return the newest record as one line, empty if there is none."""
-        if not self.records:
+        """Return the newest record as one line, empty if there is none; mere news grow old."""
+        oldest_s = time.time() - NEWS_S
+        lasting = (
+            record
+            for record in reversed(tuple(self.records))
+            if record.levelno >= logging.WARNING or record.created > oldest_s
+        )
+        if (record := next(lasting, None)) is None:
             return ""
-        record = self.records[-1]
         moment = datetime.fromtimestamp(record.created, UTC).astimezone()
         return f"{moment:%H:%M:%S} {record.getMessage()}"
 

@@ -69,6 +69,7 @@ def test_a_command_is_carried_and_its_answer_printed(answering: Answering, capsy
         (("set_model", "--model", "nothing"), "instrd: nothing: is not there"),
         (("dance",), "unknown command 'dance'; allowed: pause"),
         (("set_thresholds", "--on", "piano"), "--on: got 'piano', allowed: LABEL=PROBABILITY"),
+        (("set_thresholds", "--on", "piano=nan"), "--on: got 'piano=nan', allowed: LABEL="),
         (("set_model", "--model", "../x"), 'model: got "../x", allowed: the name of a bundle'),
         (("pause", "--source", ""), 'source: got "", allowed: the id of a source'),
         (("set_mask", "--labels", ""), 'labels: got [""], allowed: a list of labels'),

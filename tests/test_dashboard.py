@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 from pictures import (
     ALIVE,
     LABELS,
@@ -24,7 +25,7 @@ from instrd.clients.link import Link
 from instrd.clients.picture import (
     Picture,
 )
-from instrd.clients.protocol import Bye
+from instrd.clients.protocol import Bye, Heartbeat
 from instrd.clients.subscriber import Subscriber
 from instrd.daemon.publisher import Publisher
 
@@ -119,6 +120,26 @@ def test_old_probabilities_are_not_shown_while_the_gate_is_closed(playing: Pictu
 def test_before_the_first_heartbeat_it_waits_and_names_the_endpoint() -> None:
     [row] = drawn(Picture(), Link(endpoint="tcp://127.0.0.1:5570"))
     assert "waiting for tcp://127.0.0.1:5570" in row
+
+
+def test_before_the_first_heartbeat_nothing_is_wrong(playing: Picture) -> None:
+    text = "\n".join(drawn(playing, Link(endpoint="tcp://127.0.0.1:5570", silent_s=0.5), 80, 24))
+    assert "now╵" in text
+    assert "no signal" not in text
+    assert "last heard" not in text
+
+
+def test_a_terminal_without_room_for_bars_has_a_row_a_source(playing: Picture) -> None:
+    assert len([row for row in drawn(playing, ALIVE, 32, 24) if row.strip()]) == 2
+    assert len([row for row in drawn(playing, ALIVE, 33, 24) if row.strip()]) > 2
+
+
+def test_what_was_dropped_is_told_in_seconds(playing: Picture) -> None:
+    beat = changed("heartbeat")
+    assert isinstance(beat, Heartbeat)
+    account = replace(beat.sources["stage-left"], dropped=66_150)
+    playing.take(replace(beat, sources={"stage-left": account}))
+    assert any("dropped 1.5 s" in row for row in drawn(playing, ALIVE, 100, 24))
 
 
 @pytest.mark.parametrize("width", [80, 20])

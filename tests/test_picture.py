@@ -55,6 +55,11 @@ def test_skipped_hops_and_gaps_add_up() -> None:
     assert (source.skipped, source.gap_count) == (5, 1)
 
 
+def test_a_pause_that_somebody_wished_is_no_loss() -> None:
+    source = picture_of(changed("gap", reason="paused")).sources["stage-left"]
+    assert (source.gap_count, list(source.gaps_us)) == (0, [])
+
+
 def test_sources_are_in_the_order_of_the_daemon_whoever_speaks_first() -> None:
     picture = picture_of(
         state(source="extra"),

@@ -16,7 +16,7 @@ from msgspec import UNSET
 
 from instrd.clients.codec import decode, encode, topic
 from instrd.clients.protocol import AnyMessage, Bye, Event, Heartbeat, Level, State, Status
-from instrd.clients.subscriber import Subscriber
+from instrd.clients.subscriber import WAKE_S, Subscriber
 from instrd.clients.tail import json_lines, lines
 
 HERE = Path(__file__).parent
@@ -166,6 +166,19 @@ def test_a_publisher_without_heartbeat_for_3_s_is_dead(
         life.append(subscriber.alive)
     assert life == [False, True, False]
     assert subscriber.heartbeat_age_s == pytest.approx(3.1)
+
+
+def test_who_waits_long_looks_often_so_that_a_heartbeat_looks_no_older_than_it_is(
+    subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    monkeypatch.setattr(subscriber, "_ready", looks.append)
+    assert subscriber.receive(0.01) is None
+    assert looks[0] == 0.01
+    looks.clear()
+    monkeypatch.setattr(time, "monotonic", iter(range(100)).__next__)
+    assert subscriber.receive(10.0) is None
+    assert looks[:2] == [WAKE_S, WAKE_S]
 
 
 def test_a_heartbeat_that_waited_to_be_read_does_not_bring_the_dead_to_life(

@@ -5,13 +5,14 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from program import PROGRAM
 
-from instrd.daemon.withholding import KEPT, withheld
+from instrd.daemon.withholding import KEPT, NEWS_S, withheld
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,17 @@ def test_of_many_messages_the_newest_are_kept_and_the_others_counted(
         "3 messages before these were not kept",
         *(f"warning {number}" for number in range(3, KEPT + 3)),
     ]
+
+
+def test_news_grow_old_and_warnings_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "level", logging.INFO)
+    with withheld(covered=True) as kept:
+        log.warning("a warning")
+        log.info("news")
+        assert kept.newest().endswith("news")
+        later_s = time.time() + NEWS_S
+        monkeypatch.setattr(time, "time", lambda: later_s)
+        assert kept.newest().endswith("a warning")
 
 
 def shown_in(terminal: int) -> Iterator[str]:
