@@ -1,6 +1,7 @@
 """A model as a folder: weights, ONNX file and a manifest that says what they are."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -189,7 +190,8 @@ def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -
         for name, content in ((MANIFEST, encoded), *files.items()):
             file = together.enter_context(new_file(folder / name))
             file.write(content)
-            file.flush()  # here a full disk is told
+            file.flush()
+            os.fsync(file.fileno())  # a full disk is told here, before any is in its place
     return read_bundle(folder)
 
 

@@ -20,5 +20,8 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())  # a power cut must not leave the name of a file without it
         unfinished.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say of which file
+        raise
     finally:
         unfinished.unlink(missing_ok=True)  # a disk that is full gets its room back

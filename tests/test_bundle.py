@@ -1,3 +1,5 @@
+import errno
+import itertools
 import json
 import os
 import resource
@@ -163,6 +165,24 @@ def test_a_bundle_that_finds_no_room_leaves_the_one_that_was_there(folder: Path)
         resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
     assert read_bundle(folder) == before
     assert {path.name for path in folder.iterdir()} == {MANIFEST, ONNX}
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 4])
+def test_a_disk_that_tells_late_that_it_is_full_leaves_the_one_that_was_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    before, calls = read_bundle(folder), itertools.count(1)
+
+    def full(_: int) -> None:
+        if next(calls) == last:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    files = {ONNX: b"another", "weights": b"more"}
+    with pytest.raises(OSError, match=f"No space left on device: '{folder}"):
+        write_bundle(folder, before.manifest, files)
+    assert read_bundle(folder) == before
+    assert {file.name for file in folder.iterdir()} == {MANIFEST, ONNX}
 
 
 def test_a_new_manifest_leaves_the_files_alone(folder: Path) -> None:
