@@ -2,15 +2,14 @@ from pathlib import Path
 
 import msgspec
 from made_up_runs import result, written
-from typer.testing import CliRunner
+from train_program import train
 
-from instrd.training.cli import app
 from instrd.training.results import RunResult
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["compare", *map(str, arguments)])
-    return done.exit_code, " ".join(done.output.split())
+    code, output = train("compare", *arguments)
+    return code, " ".join(output.split())
 
 
 def named(wrong: int, clips: int = 12, folder: str = "test") -> dict[str, tuple[str, str]]:

@@ -18,7 +18,7 @@ from instrd.training.cli import main
 from instrd.training.clip_recipe import ClipSplit
 from instrd.training.export_clips import credits_of
 from instrd.training.pool import MANIFEST
-from instrd.training.recipe import RECIPE, read_recipe
+from instrd.training.recipe import RECIPE, Recipe, read_recipe
 from instrd.training.results import read_result
 from instrd.training.run_files import SPLIT
 
@@ -81,6 +81,16 @@ def test_a_seed_of_its_own_makes_another_run(
     assert run(monkeypatch, *fit, "--seed", 5) == 0
     assert run(monkeypatch, *fit) == 2
     assert "another recipe" in capsys.readouterr().err
+
+
+def test_the_last_steps_have_a_seed_of_their_own_whatever_seed_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[Recipe] = []
+    monkeypatch.setattr("instrd.training.fit.fit", lambda chosen, *_, **__: fitted.append(chosen))
+    for last in ([], ["--last"]):
+        assert run(monkeypatch, "fit", BASE, "--stems", tmp_path, "--seed", 7, *last) == 0
+    assert [chosen.seed for chosen in fitted] == [7, 8]
 
 
 def test_a_run_that_cannot_be_exported_is_told_before_it_learns(

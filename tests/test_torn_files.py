@@ -66,6 +66,13 @@ def fails(path: Path, torn: Callable[[bytes], bytes], command: tuple[object, ...
     assert said.splitlines()[-1].startswith(f"instrd-train: {path}: ")
 
 
+def test_what_a_killed_process_left_of_a_checkpoint_goes_with_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / f"{CHECKPOINT}.4242").write_bytes(b"half of it")
+    write_checkpoint(tmp_path, {"step": 1})
+    assert [file.name for file in tmp_path.iterdir()] == [CHECKPOINT]
+    assert load_checkpoint(tmp_path) == {"step": 1}
+
+
 @pytest.mark.parametrize("content", [b"", b"PK", b"\x80\x02garbage", b"no checkpoint"])
 def test_what_is_no_checkpoint_is_told(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(TrainingError, match=f"holds no {CHECKPOINT}"):

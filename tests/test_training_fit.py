@@ -9,7 +9,7 @@ from small_run import small_bank, small_material, small_music, small_recipe
 
 from instrd.models import contrast
 from instrd.models.nets.causal_net import CausalNet
-from instrd.training import calibration
+from instrd.training import calibration, stems
 from instrd.training.calibration import calibrate
 from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.errors import TrainingError
@@ -19,7 +19,8 @@ from instrd.training.fitted import build, recipe_of, trained
 from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
 from instrd.training.recipe import PARTS, Split, ending, finishing, guiding
-from instrd.training.stems import SPLIT, Sounds, render_bank
+from instrd.training.results import METRICS
+from instrd.training.stems import BANK_SPLIT, Sounds, read_bank, read_tracks, render_bank
 from instrd.training.struct_files import write_json
 
 pytestmark = pytest.mark.usefixtures("one_thread", "a_few_windows")
@@ -171,11 +172,32 @@ def test_a_run_goes_on_with_what_it_has_heard_and_nothing_else(tmp_path: Path) -
         with pytest.raises(TrainingError, match="holds a run that hears something else"):
             fit(other, data, run=run, until=2)
     assert {file.name: file.read_bytes() for file in run.iterdir()} == kept
+    (run / METRICS).touch()
+    with pytest.raises(TrainingError, match="holds a run on clips"):
+        fit(recipe, data, run=run, until=2)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_only_a_bank_that_is_begun_tells_its_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    monkeypatch.setattr(stems, "_jobs", lambda *_: [])
+    monkeypatch.setattr(stems, "check_soundfonts", list)
+    bank = small_material(tmp_path).bank if is_there else tmp_path / "new"
+    render_bank(small_recipe(), Sounds([], tmp_path), folder=bank, processes=1)
+    assert (bank / BANK_SPLIT).exists() != is_there
+
+
+def test_a_bank_with_a_torn_stem_is_told(tmp_path: Path) -> None:
+    bank = small_material(tmp_path).bank
+    (bank / read_tracks(bank)[0].file).write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"cannot be read .*; render it again"):
+        read_bank(bank, *PARTS)
 
 
 def test_stems_of_another_split_are_refused(tmp_path: Path) -> None:
     recipe, data = small_recipe(), small_material(tmp_path)
-    write_json(data.bank / SPLIT, recipe.split)
+    write_json(data.bank / BANK_SPLIT, recipe.split)
     fit(recipe, data, run=tmp_path / "run", until=1)
     other = small_recipe(split=Split(("new",)))
     with pytest.raises(TrainingError, match="stems: holds stems of another"):

@@ -58,6 +58,15 @@ def test_a_manifest_may_come_from_a_spreadsheet_and_have_columns_of_its_own(pool
     assert read_pool(pool) == clips
 
 
+def test_what_a_spreadsheet_adds_to_a_manifest_is_no_matter(pool: Path) -> None:
+    clips = read_pool(pool)
+    with (pool / "manifest.csv").open("a") as manifest:
+        manifest.write(",,,,,,,\n\n")
+    assert read_pool(pool) == clips
+    (pool / "manifest.csv").write_text(MANIFEST.replace("1.5\n", "1.5,,a note\n"))
+    assert read_pool(pool) == clips
+
+
 def test_a_manifest_in_utf_16_is_an_error(pool: Path) -> None:
     (pool / "manifest.csv").write_text(MANIFEST, encoding="utf-16")
     with pytest.raises(TrainingError, match=r"manifest\.csv: cannot be read as a table"):

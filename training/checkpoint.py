@@ -14,6 +14,8 @@ CHECKPOINT = "checkpoint.pt"
 
 
 def write_checkpoint(run: Path, state: dict[str, Any]) -> None:
+    for left in run.glob(f"{CHECKPOINT}.*"):
+        left.unlink()  # of processes that were killed as they wrote
     content = BytesIO()  # torch would turn an error of a file into one of its own
     torch.save(state, content)
     with new_file(run / CHECKPOINT) as file:
@@ -27,8 +29,9 @@ def load_checkpoint(run: Path, device: torch.device | str = "cpu") -> dict[str, 
         state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
     except FileNotFoundError as error:
         raise TrainingError(run, f"holds no {CHECKPOINT}") from error
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(
-            file, "is no whole checkpoint; without it the run begins anew"
-        ) from error
+        reason = "is no whole checkpoint; a run without one begins anew"
+        raise TrainingError(file, reason) from error
     return state

@@ -15,20 +15,14 @@ from instrd.training.errors import TrainingError
 from instrd.training.intervals import CHANCE, wilson
 from instrd.training.results import RunResult, read_result
 
-BAD_INPUT = 2
-
 RunA = Annotated[Path, typer.Argument(metavar="A", help="The folder of a finished run.")]
 RunB = Annotated[Path, typer.Argument(metavar="B", help="The folder of another.")]
 
 
 def compare(a: RunA, b: RunB) -> None:
     """Put two runs side by side, and tell whether they differ by more than chance."""
-    try:
-        result_a, result_b = read_result(a), read_result(b)
-        found = _compared(result_a, result_b, f"{a} and {b}")
-    except TrainingError as error:
-        typer.echo(f"instrd-train: {error}", err=True)
-        raise typer.Exit(BAD_INPUT) from error
+    result_a, result_b = read_result(a), read_result(b)
+    found = _compared(result_a, result_b, f"{a} and {b}")
     Console().print(side_by_side(result_a, result_b))
     typer.echo(verdict(found))
 

@@ -97,18 +97,18 @@ def fit(
 
     if wide and tune:
         raise TrainingError("--tune", "is for the teacher, which has one width: not with --wide")
-    chosen = _of_mixtures(recipe, wide=wide, tuned=tune is not None, last=last, finish=finish)
+    chosen = read_recipe(recipe)
     if seed is not None:
         chosen = msgspec.structs.replace(chosen, seed=seed)
+    chosen = _changed(chosen, wide=wide, tuned=tune is not None, last=last, finish=finish)
     material = Material(_needed("--stems", stems, recipe), music)
     guides = guide or ()
     fit_net(chosen, material, run=folder, start=start, guides=guides, workers=workers, teacher=tune)
 
 
-def _of_mixtures(path: Path, *, wide: bool, tuned: bool, last: bool, finish: bool) -> Recipe:
-    """Return the recipe of a file as the options change it."""
-    chosen = read_recipe(path)
-    chosen = guiding(chosen) if wide else tuning(chosen) if tuned else chosen
+def _changed(recipe: Recipe, *, wide: bool, tuned: bool, last: bool, finish: bool) -> Recipe:
+    """Return a recipe for mixtures as the options change it."""
+    chosen = guiding(recipe) if wide else tuning(recipe) if tuned else recipe
     if last:
         return ending(chosen, PARTS if finish else chosen.fit.parts)
     return finishing(chosen) if finish else chosen
@@ -124,12 +124,14 @@ def _fit_clips(
     from instrd.training.clip_recipe import read_clip_recipe  # noqa: PLC0415
     from instrd.training.clip_split import divide  # noqa: PLC0415
     from instrd.training.fit_clips import fit_clips  # noqa: PLC0415
+    from instrd.training.results import METRICS  # noqa: PLC0415
 
     of_clips = read_clip_recipe(recipe)
     if seed is not None:
         of_clips = msgspec.structs.replace(of_clips, seed=seed)
     clips = read_folders(_needed("--data", data, recipe), labels)
-    if _leads() and not can_calibrate(divide(clips.clips, of_clips)):
+    begins = not (run / METRICS).is_file()
+    if _leads() and begins and not can_calibrate(divide(clips.clips, of_clips)):
         typer.echo(f"note: validation clips {UNCALIBRATED}", err=True)
     result = fit_clips(of_clips, clips, run, watch)
     if not _leads():

@@ -16,6 +16,7 @@ from instrd.models.nets.causal_net import CausalNet
 from instrd.training.checkpoint import CHECKPOINT, load_checkpoint
 from instrd.training.errors import TrainingError
 from instrd.training.recipe import RECIPE, Recipe
+from instrd.training.results import METRICS
 from instrd.training.struct_files import read_json, write_json
 from instrd.training.student import Student
 from instrd.training.teacher import read_net
@@ -65,6 +66,8 @@ def claim(run: Path, recipe: Recipe) -> None:
     """
     if is_bundle(run):
         raise TrainingError(run, "is a bundle; begin a run elsewhere with it (--start)")
+    if (run / METRICS).is_file():
+        raise TrainingError(run, "holds a run on clips; give this one a folder of its own")
     if (run / CHECKPOINT).is_file():
         before = recipe_of(run)
         if not is_of_same_net(before, recipe):

@@ -131,6 +131,9 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
             if missing := [column for column in columns if column not in got]:
                 raise LayoutError(path, f"got columns {', '.join(got)}; lacks {', '.join(missing)}")
             for row in table:
+                row.pop(None, None)  # cells beyond the columns
+                if not any((cell or "").strip() for cell in row.values()):
+                    continue  # as spreadsheets leave them at the end
                 if empty := [column for column in columns if not (row[column] or "").strip()]:
                     raise LayoutError(path, f"line {table.line_num}: no {' and no '.join(empty)}")
                 rows.append(row)

@@ -43,11 +43,14 @@ def manifest_rows(folder: Path) -> list[dict[str, str]]:
 
 def read_pool(folder: Path) -> list[Clip]:
     """Return all clips of a pool folder; raises `TrainingError`."""
-    rows = [row | {"label": label_of(row["label"])} for row in manifest_rows(folder)]
+    return [_clip_of(row, folder / MANIFEST) for row in manifest_rows(folder)]
+
+
+def _clip_of(row: dict[str, str], manifest: Path) -> Clip:
     try:
-        return msgspec.convert(rows, list[Clip], strict=False)
+        return msgspec.convert(row | {"label": label_of(row["label"])}, Clip, strict=False)
     except msgspec.ValidationError as error:
-        raise TrainingError(folder / MANIFEST, str(error)) from error
+        raise TrainingError(manifest, f"{row['path']}: {error}") from error
 
 
 def read_pools(folders: Iterable[Path]) -> list[Clip]:

@@ -38,7 +38,7 @@ from instrd.training.trained_singing import sing_trained
 
 Floats = NDArray[np.float32]
 BANK = "bank.json"
-SPLIT = "split.json"
+BANK_SPLIT = "split.json"
 SINGING = "synthetic singing"
 SINSY = "Sinsy"
 _OVERDRIVEN, _SELDOM = {"guitar": 0.4}, 0.12
@@ -96,7 +96,8 @@ def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int)
     refuse_other_split(folder, recipe)
     jobs = _jobs(recipe, sounds)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / SPLIT, recipe.split)
+    if not (folder / BANK).is_file():  # what was rendered before may be of another split
+        write_json(folder / BANK_SPLIT, recipe.split)
     with ProcessPoolExecutor(processes) as pool:
         waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
         tracks = [future.result() for future in waiting]
@@ -108,7 +109,7 @@ def refuse_other_split(folder: Path, recipe: Recipe) -> None:
 
     What was rendered before banks told their split is taken as it is.
     """
-    file = folder / SPLIT
+    file = folder / BANK_SPLIT
     if file.is_file() and read_json(file, Split, "cannot be read") != recipe.split:
         reason = f"holds stems of another [split] than the recipe {recipe.name}; render others"
         raise TrainingError(folder, reason)
@@ -123,7 +124,14 @@ def read_tracks(folder: Path) -> list[Track]:
 def read_bank(folder: Path, *parts: Part) -> list[tuple[Track, NDArray[np.float16]]]:
     """Return the tracks of some parts, mapped from disk; raises `TrainingError`."""
     tracks = [track for track in read_tracks(folder) if track.part in parts]
-    return [(track, np.asarray(np.load(folder / track.file, mmap_mode="r"))) for track in tracks]
+    return [(track, _mapped(folder / track.file)) for track in tracks]
+
+
+def _mapped(file: Path) -> NDArray[np.float16]:
+    try:
+        return np.asarray(np.load(file, mmap_mode="r"))
+    except (OSError, ValueError, EOFError) as error:
+        raise TrainingError(file, f"cannot be read ({error}); render it again") from error
 
 
 def framed(sound: Floats, front_end: FrontEnd) -> NDArray[np.float16]:

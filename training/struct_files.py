@@ -25,7 +25,7 @@ def read_json(path: Path, kind: type[T], missing: str) -> T:
     """Return what a file holds; raises `TrainingError`, which says `missing` if there is none."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise TrainingError(path.parent, missing) from error
     except ValueError as error:
         raise TrainingError(path, str(error)) from error
