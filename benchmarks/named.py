@@ -2,13 +2,14 @@
 
     python benchmarks/named.py --data POOL [--model base] [--folder FOLDER]
 
-Every clip of the pool whose label is an instrument of the model is judged as `instrd classify`
-judges a file, with the default settings. For a pool that no training saw (gather_recordings.py).
+Every clip of the pool is judged as `instrd classify` judges a file, with the default settings.
+One whose label is no instrument of the model is right where none is named. For a pool that no
+training saw (gather_recordings.py).
 """
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,6 @@ from instrd.daemon.classify import classify
 from instrd.daemon.config import Config
 from instrd.daemon.decision import SILENCE, UNKNOWN
 from instrd.daemon.hearing import Hearing
-from instrd.training.errors import TrainingError
 from instrd.training.pool import Clip, read_pool
 
 
@@ -32,40 +32,41 @@ class Named(NamedTuple):
     called: str
 
 
-def asked(pool: Path, hearing: Hearing) -> list[Clip]:
-    """Return the clips of the model's instruments; raises `TrainingError` of none."""
-    manifest = hearing.bundle.manifest
-    labels = [label for label in manifest.labels if label not in manifest.background]
-    clips = [clip for clip in read_pool(pool) if clip.label in labels]
-    if not clips:
-        raise TrainingError(pool, f"got no clips of {', '.join(labels)}, allowed any")
-    return clips
-
-
 def named(pool: Path, clips: Iterable[Clip], hearing: Hearing) -> Iterator[Named]:
     for clip in clips:
         yield Named(clip.label, classify(pool / clip.path, hearing).decision)
 
 
-def table(found: Iterable[Named]) -> Table:
+def table(found: Iterable[Named], instruments: Collection[str]) -> Table:
     """Return a row a label: how many are right, unnamed, or wrong and then what they are called."""
     by_label: dict[str, Counter[str]] = defaultdict(Counter)
     for one in found:
-        by_label[one.label][one.called] += 1
+        by_label[one.label][UNKNOWN if one.called == SILENCE else one.called] += 1
     made = Table("label", "recordings", "right", "unknown", "wrong", "as")
-    total: Counter[str] = Counter()
-    for label, called in sorted(by_label.items()):
-        unnamed = called[UNKNOWN] + called[SILENCE]
-        others = {name: n for name, n in called.items() if name not in {label, UNKNOWN, SILENCE}}
-        counts = Counter(
-            n=called.total(), right=called[label], unnamed=unnamed, wrong=sum(others.values())
-        )
-        wrong_as = ", ".join(f"{name} {n}" for name, n in sorted(others.items()))
-        _add(made, label, counts, wrong_as)
-        total += counts
-    made.add_section()
-    _add(made, "all", total, "")
+    known = {label: called for label, called in by_label.items() if label in instruments}
+    others = {label: called for label, called in by_label.items() if label not in instruments}
+    for name, rows in (("all", known), ("no instrument", others)):
+        total = Counter[str]()
+        for label, called in sorted(rows.items()):
+            counts = _counts(called, label if rows is known else UNKNOWN)
+            _add(made, label, counts, _wrong_as(called, label))
+            total += counts
+        if rows:
+            made.add_section()
+            _add(made, name, total, "")
+            made.add_section()
     return made
+
+
+def _counts(called: Counter[str], truth: str) -> Counter[str]:
+    right, unnamed = called[truth], called[UNKNOWN]
+    wrong = called.total() - right - (unnamed if truth != UNKNOWN else 0)
+    return Counter(n=called.total(), right=right, unnamed=unnamed, wrong=wrong)
+
+
+def _wrong_as(called: Counter[str], label: str) -> str:
+    wrong = {name: n for name, n in sorted(called.items()) if name not in {label, UNKNOWN}}
+    return ", ".join(f"{name} {n}" for name, n in wrong.items())
 
 
 def _add(made: Table, label: str, counts: Counter[str], wrong_as: str) -> None:
@@ -82,9 +83,11 @@ def main() -> None:
     default = Config()
     model = msgspec.structs.replace(default.model, name=chosen.model, folders=tuple(chosen.folder))
     hearing = Hearing(msgspec.structs.replace(default, model=model), "named")
-    clips = asked(chosen.data, hearing)
+    manifest = hearing.bundle.manifest
+    instruments = set(manifest.labels) - set(manifest.background)
+    clips = read_pool(chosen.data)
     watched = track(clips, "Judging", console=Console(stderr=True))
-    Console(width=100).print(table(named(chosen.data, watched, hearing)))
+    Console(width=100).print(table(named(chosen.data, watched, hearing), instruments))
 
 
 if __name__ == "__main__":

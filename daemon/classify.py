@@ -47,7 +47,11 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 
     path: str
     decision: str
-    """The strongest instrument, of a mask in any case, or `unknown`, or `silence`."""
+    """The strongest instrument, of a mask in any case, or `unknown`, or `silence`.
+
+    Of what reached its threshold; else of all, if the model knows background and finds it less
+    likely.
+    """
     p: dict[str, float]
     """Mean probability of each label over the judgements that passed the gate.
 
@@ -139,11 +143,16 @@ def _mean_p(frames: Sequence[Frame], hearing: Hearing) -> dict[str, float]:
 
 
 def _decide(p: dict[str, float], events: Sequence[FileEvent], hearing: Hearing) -> str:
-    """Choose among the mask, which says that the file holds one of them, else among the events."""
+    """Choose among the mask, which says that the file holds one of them, else among the events.
+
+    Without either among all: thresholds keep hours of a stream free of false alarms, and a single
+    stroke is often over before it reaches one.
+    """
     background = hearing.bundle.manifest.background
     mask = [label for label in hearing.config.decision.mask if label not in background]
-    candidates = mask or {event.label for event in events}
-    return max(candidates, key=lambda label: p[label], default=UNKNOWN)
+    candidates = mask or {event.label for event in events} or (p if background else ())
+    likeliest = max(candidates, key=lambda label: p[label], default=UNKNOWN)
+    return UNKNOWN if likeliest in background else likeliest
 
 
 def _file_frame(frame: Frame) -> FileFrame:

@@ -111,6 +111,18 @@ def test_what_no_label_explains_is_unknown(tmp_path: Path, tone_config: Config) 
     assert classify(path, Hearing(tone_config, "test")).decision == "unknown"
 
 
+@pytest.mark.parametrize(("background", "decision"), [("high", "low"), ("low", "unknown")])
+def test_below_all_thresholds_the_likeliest_is_named_unless_it_is_background(
+    tmp_path: Path, background: str, decision: str
+) -> None:
+    tone_bundle(tmp_path / "tones", background=(background,), threshold_on=(1.0, 1.0))
+    path = tmp_path / "low.wav"
+    soundfile.write(path, tone(440.0, 2.0, 48_000), 48_000)
+    model = ModelChoice(name="tones", folders=(str(tmp_path),))
+    verdict = classify(path, Hearing(Config(model=model), "test"))
+    assert (verdict.decision, verdict.events) == (decision, ())
+
+
 def test_a_mask_names_the_strongest_of_its_labels(tmp_path: Path, tone_config: Config) -> None:
     path = tmp_path / "low.wav"
     soundfile.write(path, tone(440.0, 2.0, 48_000), 48_000)
