@@ -2,7 +2,8 @@
 
     python benchmarks/false_alarms.py [--hours 1] [--model base] [--hop-s 0.1] [FILE|FOLDER...]
 
-Streams digital zeros, then white noise at -60 dBFS and at -30 dBFS, then the given recordings
+Streams digital zeros, white noise at -60 dBFS and at -30 dBFS, the hum of mains at -40 dBFS with
+harmonics that fall by 6 or 12 dB an octave, each for a minute in turn, then the given recordings
 (of speech, traffic, applause) through the daemon's own pipeline under a virtual clock, and
 counts the `on` events. Of a folder, all recordings follow each other in one stream.
 """
@@ -41,6 +42,19 @@ def noise(hops: int, hop: int, dbfs: float) -> Blocks:
     random = np.random.default_rng(5)
     level = np.float32(10 ** (dbfs / 20))
     return (level * random.standard_normal(hop, np.float32) for _ in range(hops))
+
+
+def hum(hops: int, hop: int, mains_hz: float) -> Blocks:
+    """Yield hum of -40 dBFS rms: for a minute all harmonics or the odd ones, falling so or so."""
+    random = np.random.default_rng(6)
+    tunes = [(np.arange(1, 20, step), slope) for step in (1, 2) for slope in (1.0, 2.0)]
+    for first in range(0, hops * hop, hop):
+        orders, slope = tunes[first // (60 * RATE_HZ) % len(tunes)]
+        time_s = np.arange(first, first + hop) / RATE_HZ
+        strengths = orders**-slope
+        strengths *= 0.01 * np.sqrt(2.0 / np.sum(strengths**2))
+        sound = strengths @ np.sin(2.0 * np.pi * mains_hz * orders[:, None] * time_s)
+        yield (sound + 1e-4 * random.standard_normal(hop)).astype(np.float32)
 
 
 def recordings(paths: Iterable[Path], hop: int) -> Blocks:
@@ -102,6 +116,8 @@ def main() -> None:
         ("digital zeros", zeros(hops, hop)),
         ("noise at -60 dBFS", noise(hops, hop, -60.0)),
         ("noise at -30 dBFS", noise(hops, hop, -30.0)),
+        ("hum of 50 Hz", hum(hops, hop, 50.0)),
+        ("hum of 60 Hz", hum(hops, hop, 60.0)),
     ]
     for name, path in zip(names(chosen.files), chosen.files, strict=True):
         paths = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]

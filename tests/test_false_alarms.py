@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import false_alarms
+import numpy as np
 import pytest
 import soundfile
 from sounds import tone
@@ -21,9 +22,18 @@ def test_folders_of_one_name_are_counted_each_and_told_apart(
     options = ["--hours", "0.001", "--model", "tones", "--folder", tmp_path / "bundles"]
     monkeypatch.setattr(sys, "argv", ["false_alarms.py", *map(str, [*options, *folders])])
     false_alarms.main()
-    told = [line.split() for line in capsys.readouterr().out.splitlines()[3:]]
+    told = [line.split() for line in capsys.readouterr().out.splitlines()[5:]]
     assert [(name, label) for name, *_, label, _, _, _ in told] == [
         (str(folders[0]), "{'low':"),
         (str(folders[1]), "{'high':"),
         ("street", "{'low':"),
     ]
+
+
+def test_hum_is_of_its_level_and_of_the_mains() -> None:
+    sound = np.concatenate(list(false_alarms.hum(40, 1600, 60.0)))
+    assert 20.0 * np.log10(np.sqrt(np.mean(sound**2))) == pytest.approx(-40.0, abs=0.1)
+    spectrum = np.abs(np.fft.rfft(sound))
+    hz = np.fft.rfftfreq(len(sound), 1.0 / false_alarms.RATE_HZ)
+    assert hz[spectrum.argmax()] == 60.0
+    assert set(hz[spectrum > 0.04 * spectrum.max()]) == {60.0 * order for order in range(1, 20)}

@@ -31,9 +31,9 @@ def noise(length: int, rng: np.random.Generator) -> Floats:
     if colour == 3:
         time_s = np.arange(length) / 16_000.0
         mains_hz = rng.choice([50.0, 60.0])
-        orders = np.arange(1, 9)
-        strengths = rng.random(8) / orders
-        phases = rng.uniform(0.0, 2.0 * np.pi, 8)
+        orders = np.arange(1, 1 + rng.integers(8, 25))
+        strengths = rng.uniform(rng.random(), 1.0, len(orders)) / orders ** rng.uniform(0.5, 2.0)
+        phases = rng.uniform(0.0, 2.0 * np.pi, len(orders))
         angle = 2.0 * np.pi * mains_hz * orders[:, None] * time_s + phases[:, None]
         sound = strengths @ np.sin(angle) + 0.02 * rng.normal(0.0, 1.0, length)
     else:
