@@ -3,6 +3,7 @@
 # makes them slower.
 PYTHON ?= python3
 VENV ?= .venv
+PYTEST = $(VENV)/bin/pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: run test check
 
@@ -10,13 +11,13 @@ run: $(VENV)/serve
 	$(VENV)/bin/instrd run
 
 test: $(VENV)/develop
-	$(VENV)/bin/pytest
+	$(PYTEST)
 
 check: $(VENV)/develop
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest --cov --cov-report=term --cov-fail-under=85
+	$(PYTEST) --cov --cov-report=term --cov-fail-under=85
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV) || { echo "Debian: apt-get install python3-venv" >&2; exit 1; }

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from processes import children_of
+from processes import recorders_of
 
 HERE = Path(__file__).parent / "fake_audio"
 RATE_HZ = 16_000
@@ -53,6 +53,6 @@ def made_up_audio(folder: Path) -> Iterator[AudioFolder]:
         yield audio
 
 
-def children() -> list[int]:
-    """Return the processes that this one has started and that are not dead."""
-    return children_of(os.getpid())
+def recorders() -> list[int]:
+    """Return the processes of microphones that this one has started and that are not dead."""
+    return recorders_of(os.getpid())

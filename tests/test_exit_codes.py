@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from audio_folder import children, made_up_audio
+from audio_folder import made_up_audio, recorders
 from program import PROGRAM, call
 
 from instrd.daemon.exit_codes import ExitCode
@@ -38,7 +38,7 @@ def test_a_microphone_that_can_never_be_meant_is_2(
     with made_up_audio(tmp_path) as audio:
         audio.set_devices(*names)
         assert call("run", "--config", settings, "--source", source) == ExitCode.BAD_INPUT
-    assert children() == []
+    assert recorders() == []
 
 
 def test_an_address_that_another_process_holds_is_4(

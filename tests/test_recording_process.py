@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from audio_folder import RATE_HZ, AudioFolder, children, made_up_audio
+from audio_folder import RATE_HZ, AudioFolder, made_up_audio, recorders
 from processes import dies
 
 from instrd.daemon.recording.child import Child
@@ -25,7 +25,7 @@ DEADLINE_S = 60.0
 def audio(tmp_path: Path) -> Iterator[AudioFolder]:
     with made_up_audio(tmp_path) as audio:
         yield audio
-    assert children() == []
+    assert recorders() == []
 
 
 @pytest.fixture
@@ -64,11 +64,11 @@ def says(child: Child, kind: type[Said]) -> Said:
 
 
 def kill(_: AudioFolder) -> None:
-    os.kill(children()[0], signal.SIGKILL)
+    os.kill(recorders()[0], signal.SIGKILL)
 
 
 def freeze(_: AudioFolder) -> None:
-    os.kill(children()[0], signal.SIGSTOP)
+    os.kill(recorders()[0], signal.SIGSTOP)
 
 
 def fault(name: str) -> Callable[[AudioFolder], None]:
@@ -83,13 +83,13 @@ def fault(name: str) -> Callable[[AudioFolder], None]:
 def test_audio_is_back_in_a_new_epoch_after(
     strike: Callable[[AudioFolder], None], audio: AudioFolder, microphone: Microphone
 ) -> None:
-    (before,) = children()
+    (before,) = recorders()
     strike(audio)
     until(microphone, stands("restarting"))
     audio.set_fault("")
     items = until(microphone, lambda item: isinstance(item, Block))
     assert any(isinstance(item, Began) and item.rate_hz == RATE_HZ for item in items)
-    (after,) = children()
+    (after,) = recorders()
     assert after != before
 
 
@@ -155,9 +155,9 @@ time.sleep(600)
 def test_what_a_terminal_or_systemd_sends_to_all_leaves_the_end_to_the_daemon(
     audio: AudioFolder, microphone: Microphone
 ) -> None:
-    (child,) = children()
+    (child,) = recorders()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(child, number)
     for _ in range(10):
         assert isinstance(microphone.read(), Block)
-    assert children() == [child]
+    assert recorders() == [child]
