@@ -25,6 +25,16 @@ class ClassCeiling(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     worst: int
     best: int
 
+    @property
+    def tied(self) -> bool:
+        """Whether equally many rows speak for another label."""
+        return self.worst < self.best
+
+    @property
+    def lost(self) -> bool:
+        """Whether no test clip can be right."""
+        return self.tests > 0 and self.best == 0
+
 
 class LabelCeiling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The test clips that published labels allow to be right, however ties are broken."""

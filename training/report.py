@@ -6,12 +6,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from instrd.training import paper
-from instrd.training.explain_curves import transformer_section
-from instrd.training.explain_labels import label_section
-from instrd.training.explain_tests import leak_section, small_test_section
+from instrd.training import explanation, intervals, paper
 from instrd.training.plots import Allowed, Format, Row, accuracies, confusion, curves
-from instrd.training.report_sections import Section, number, percent, span
+from instrd.training.report_numbers import number, percent, span
 from instrd.training.reproduce import ENSEMBLES
 from instrd.training.reproduction import Reproduction
 from instrd.training.results import confusion_of
@@ -48,29 +45,19 @@ def report(reproduction: Reproduction) -> str:
     columns = {column: title for column, title in COLUMNS.items() if _has(found, column)}
     return environment.get_template("report.html.j2").render(
         r=reproduction,
-        citation=paper.CITATION,
         columns=columns,
         models=MODELS,
-        paper=paper.ACCURACY,
+        paper=paper,
         cells=found,
         overview=_uri(overview(reproduction, found)) if found else "",
         panels={model: panels(found, model) for model in MODELS if _drawn(found, model)},
         ensembles=ensembles(reproduction),
-        sections=explanation(reproduction, found),
+        explanation=explanation,
+        intervals=intervals,
+        number=number,
         percent=percent,
         span=span,
     )
-
-
-def explanation(reproduction: Reproduction, found: Cells) -> list[Section]:
-    """Return what explains the distance between the paper and these figures."""
-    sections = [
-        label_section(reproduction, found),
-        small_test_section(found),
-        leak_section(reproduction, found),
-        transformer_section(reproduction, found),
-    ]
-    return [section for section in sections if section is not None]
 
 
 def overview(reproduction: Reproduction, found: Cells, kind: Format = "svg") -> bytes:

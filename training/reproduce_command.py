@@ -13,7 +13,7 @@ from rich.table import Table
 from instrd.training.clip_recipe import Architecture, ClipRecipe, read_clip_recipe
 from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import LabelledFolder, Labels
-from instrd.training.report_sections import percent, span
+from instrd.training.report_numbers import percent, span
 from instrd.training.reproduce import Fit, Plan, Watch, reproduce
 from instrd.training.reproduction import Reproduction, read_reproduction
 from instrd.training.results import RunResult

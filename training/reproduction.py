@@ -30,6 +30,10 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def train_rows(self) -> int:
         return sum(parts.get("train", 0) for parts in self.counts.values())
 
+    @property
+    def test_rows(self) -> int:
+        return sum(parts.get("test", 0) for parts in self.counts.values())
+
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One run, or one way to join the runs of a seed into an ensemble."""
