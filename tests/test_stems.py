@@ -1,6 +1,5 @@
 """The stem bank: what is made of which sources, and what is credited."""
 
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,7 +13,7 @@ from sounds import silence, tone
 from instrd.training.errors import TrainingError
 from instrd.training.export import _credits
 from instrd.training.pool import read_pool
-from instrd.training.renders import ChainRender, RingingRender, SamplerRender, Source, SynthRender
+from instrd.training.renders import Source, chained, ringing, sampled
 from instrd.training.stems import (
     BANK,
     ORGANS,
@@ -60,9 +59,7 @@ def test_a_soundfont_that_is_missing_is_told_before_anything_is_rendered(tmp_pat
 
 
 def speakers_of(job: Job) -> list[Path]:
-    assert isinstance(job.render, SynthRender)
-    assert isinstance(job.render.play, partial)
-    recordings: list[Path] = job.render.play.args[0]
+    recordings: list[Path] = job.render.args[0]
     return recordings
 
 
@@ -100,14 +97,14 @@ def test_notes_are_chained_ring_and_play_scores_and_phrases_are_played_as_they_a
     base = small_recipe(labels=("flute", "drum", "other"))
     sounds = Sounds([pool], small_midi(tmp_path / "midi"))
     jobs = list(_pool_jobs(base, pool, sounds))
-    made = {(job.label, job.origin, type(job.render)) for job in jobs}
+    made = {(job.label, job.origin, job.render.func) for job in jobs}
     assert made == {
-        ("flute", "keys", ChainRender),
-        ("flute", "keys, ringing", RingingRender),
-        ("flute", "keys, played", SamplerRender),
-        ("flute", "solo", ChainRender),
-        ("drum", "kit", ChainRender),
-        ("drum", "kit, ringing", RingingRender),
+        ("flute", "keys", chained),
+        ("flute", "keys, ringing", ringing),
+        ("flute", "keys, played", sampled),
+        ("flute", "solo", chained),
+        ("drum", "kit", chained),
+        ("drum", "kit, ringing", ringing),
     }
 
 
@@ -133,11 +130,11 @@ def test_ringing_notes_lose_the_silence_around_them_and_keep_their_length(tmp_pa
     soundfile.write(pool / "keys.wav", note, RATE_HZ)
     recipe = small_recipe()
     source = Source(recipe, pool, read_pool(pool), 1.0)
-    track = RingingRender(source)(np.random.default_rng(3))
+    track = ringing(source, rng=np.random.default_rng(3))
     assert len(track) == 2 * recipe.stems.repeats * RATE_HZ / 2
     assert np.abs(track[: RATE_HZ // 10]).max() > 0.1
     soundfile.write(pool / "keys.wav", silence(2.0, RATE_HZ), RATE_HZ)
-    assert len(RingingRender(source)(np.random.default_rng(3))) == 0
+    assert len(ringing(source, rng=np.random.default_rng(3))) == 0
 
 
 def test_a_sampler_plays_no_note_that_its_label_does_not_play(tmp_path: Path) -> None:
@@ -148,7 +145,7 @@ def test_a_sampler_plays_no_note_that_its_label_does_not_play(tmp_path: Path) ->
             hz = 440.0 * 2.0 ** ((pitch - 69.0) / 12.0)
             soundfile.write(pool / f"{pitch}.wav", tone(hz, 1.0, RATE_HZ), RATE_HZ)
         source = Source(small_recipe(), pool, read_pool(pool), 0.05)
-        played = SamplerRender(source, [score])(np.random.default_rng(3))
+        played = sampled(source, [score], rng=np.random.default_rng(3))
         assert bool(len(played)) == plays
 
 

@@ -1,18 +1,16 @@
-"""How the stems of a bank are made: of a pool's notes, of scores, by synthesisers, of noise.
+"""How stems are made of a pool's notes and of scores.
 
-Each is called with a generator of its own and returns sound at the front-end's rate, (n,).
+Each function returns sound at the front-end's rate, (n,).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instrd.training.drumming import drummed
-from instrd.training.noises import noises
 from instrd.training.performances import VOICES, normalised, perform
 from instrd.training.phrases import chain, let_ring, trimmed
 from instrd.training.pool import Clip, listen, resample
@@ -64,111 +62,52 @@ class Source:
         }
 
 
-@dataclass(frozen=True)
-class ChainRender:
-    """Chains the clips of one source; of drums, plays half of the time what a drummer played."""
-
-    source: Source
-    grooves: list[Path]
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        source, rate_hz = self.source, self.source.rate_hz
-        label, whole = source.label, source.clips[0].kind != NOTES
-        sounds = list(source.sounds().values())
-        notes = sounds if whole else [trimmed(sound) for sound in sounds]
-        notes = [note for note in notes if len(note) > int(_SHORTEST_S * rate_hz)]
-        length = source.length
-        if label != "drum" or whole:
-            return chain(notes, label=label, whole=whole, length=length, rng=rng)
-        names = [Path(clip.original).name for clip in source.clips]
-        strokes = list(zip(names, sounds, strict=True))
-        patterns = chain(notes, label=label, whole=False, length=length // 2, rng=rng)
-        groove = drummed(strokes, self.grooves, length=length // 2, rate_hz=rate_hz, rng=rng)
-        return np.concatenate([patterns, normalised(groove)])
+def chained(source: Source, grooves: Sequence[Path], *, rng: np.random.Generator) -> Floats:
+    """Chain the clips of one source; of drums, play half of the time what a drummer played."""
+    label, whole, length = source.label, source.clips[0].kind != NOTES, source.length
+    sounds = list(source.sounds().values())
+    notes = _not_clicks(sounds if whole else map(trimmed, sounds), source.rate_hz)
+    if label != "drum" or whole:
+        return chain(notes, label=label, whole=whole, length=length, rng=rng)
+    names = [Path(clip.original).name for clip in source.clips]
+    strokes = list(zip(names, sounds, strict=True))
+    patterns = chain(notes, label=label, whole=False, length=length // 2, rng=rng)
+    groove = drummed(strokes, grooves, length=length // 2, rate_hz=source.rate_hz, rng=rng)
+    return np.concatenate([patterns, normalised(groove)])
 
 
-@dataclass(frozen=True)
-class RingingRender:
-    """Lets the notes or strokes of one source ring to their ends; of clicks nothing comes."""
-
-    notes: Source
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        sounds = [trimmed(sound) for sound in self.notes.sounds().values()]
-        sounds = [sound for sound in sounds if len(sound) > int(_SHORTEST_S * self.notes.rate_hz)]
-        if not sounds:
-            return np.zeros(0, np.float32)
-        length = self.notes.length // 2
-        return let_ring(sounds, label=self.notes.label, length=length, rng=rng)
+def ringing(source: Source, *, rng: np.random.Generator) -> Floats:
+    """Let the notes or strokes of one source ring to their ends; of clicks nothing comes."""
+    sounds = _not_clicks(map(trimmed, source.sounds().values()), source.rate_hz)
+    if not sounds:
+        return np.zeros(0, np.float32)
+    return let_ring(sounds, label=source.label, length=source.length // 2, rng=rng)
 
 
-@dataclass(frozen=True)
-class SamplerRender:
-    """Plays scores on the notes of one source; of notes without pitch nothing comes."""
-
-    notes: Source
-    scores: list[Path]
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        rate_hz, label, length = self.notes.rate_hz, self.notes.label, self.notes.length
-        voice = VOICES[label]
-        sounds = {name: trimmed(sound) for name, sound in self.notes.sounds().items()}
-        choice = instruments(sounds, rate_hz, lowest=voice.lowest, highest=voice.highest)
-        if not choice:
-            return np.zeros(0, np.float32)
-        return play(choice, self.scores, label=label, length=length, rate_hz=rate_hz, rng=rng)
+def sampled(source: Source, scores: Sequence[Path], *, rng: np.random.Generator) -> Floats:
+    """Play scores on the notes of one source; of notes without pitch nothing comes."""
+    rate_hz, label, length = source.rate_hz, source.label, source.length
+    voice = VOICES[label]
+    sounds = {name: trimmed(sound) for name, sound in source.sounds().items()}
+    choice = instruments(sounds, rate_hz, lowest=voice.lowest, highest=voice.highest)
+    if not choice:
+        return np.zeros(0, np.float32)
+    return play(choice, scores, label=label, length=length, rate_hz=rate_hz, rng=rng)
 
 
-@dataclass(frozen=True)
-class MidiRender:
-    """Plays scores through a soundfont."""
-
-    recipe: Recipe
-    label: str
-    soundfont: Path
-    scores: list[Path]
-    share: float
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        minutes = self.recipe.stems.minutes_midi * self.share
-        sound, rate_hz = perform(
-            self.label, soundfont=self.soundfont, scores=self.scores, minutes=minutes, rng=rng
-        )
-        return normalised(resample(sound, rate_hz, self.recipe.front_end.rate_hz))
+def through_soundfont(
+    soundfont: Path,
+    label: str,
+    scores: Sequence[Path],
+    *,
+    minutes: float,
+    rate_hz: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Play scores as General MIDI has the instruments of a label."""
+    sound, own_hz = perform(label, soundfont=soundfont, scores=scores, minutes=minutes, rng=rng)
+    return normalised(resample(sound, own_hz, rate_hz))
 
 
-class Play(Protocol):
-    """Makes sound of scores."""
-
-    def __call__(
-        self, scores: Sequence[Path], *, minutes: float, rate_hz: int, rng: np.random.Generator
-    ) -> Floats:
-        """Return `minutes` of sound, (n,)."""
-
-
-@dataclass(frozen=True)
-class SynthRender:
-    """Has a synthesiser play or sing scores."""
-
-    recipe: Recipe
-    play: Play
-    scores: list[Path]
-    share: float
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        minutes = self.recipe.stems.minutes_midi * self.share * 1.5
-        rate_hz = self.recipe.front_end.rate_hz
-        return self.play(self.scores, minutes=minutes, rate_hz=rate_hz, rng=rng)
-
-
-@dataclass(frozen=True)
-class NoiseRender:
-    """Makes what no instrument plays."""
-
-    recipe: Recipe
-    share: float
-
-    def __call__(self, rng: np.random.Generator) -> Floats:
-        minutes = self.recipe.stems.minutes_midi * self.share * 2.0
-        rate_hz = self.recipe.front_end.rate_hz
-        return noises(int(minutes * 60.0 * rate_hz), rate_hz, rng)
+def _not_clicks(sounds: Iterable[Floats], rate_hz: int) -> list[Floats]:
+    return [sound for sound in sounds if len(sound) > int(_SHORTEST_S * rate_hz)]

@@ -16,20 +16,13 @@ from instrd.models.audiofile import files_below
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.new_file import new_file
 from instrd.training.errors import TrainingError
+from instrd.training.noises import noises
 from instrd.training.organs import play_organs
 from instrd.training.performances import check_soundfonts, scores_for
 from instrd.training.pool import by_origin, divide, read_pool
 from instrd.training.recipe import Part, Recipe, Split
 from instrd.training.recordings import recorded
-from instrd.training.renders import (
-    ChainRender,
-    MidiRender,
-    NoiseRender,
-    RingingRender,
-    SamplerRender,
-    Source,
-    SynthRender,
-)
+from instrd.training.renders import Source, chained, ringing, sampled, through_soundfont
 from instrd.training.rooms import room_responses
 from instrd.training.singing import sing
 from instrd.training.struct_files import read_json, write_json
@@ -46,8 +39,6 @@ _OVERDRIVEN, _SELDOM = {"guitar": 0.4}, 0.12
 SPEAKERS = "singing made of speech"
 ORGANS = "synthetic organs"
 NOISES = "synthetic noises"
-
-
 _SILENT_DB = -100.0
 
 
@@ -66,12 +57,12 @@ class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Job:
-    """One track to render, by a function of its generator."""
+    """One track to render, by a function that lacks only its generator, `rng`."""
 
     label: str
     origin: str
     part: Part
-    render: Callable[[np.random.Generator], Floats]
+    render: partial[Floats]
 
 
 @dataclass(frozen=True)
@@ -151,7 +142,7 @@ def _render(job: Job, recipe: Recipe, folder: Path) -> Track:
         rate_hz = recipe.front_end.rate_hz
         rooms = room_responses(rate_hz, rng)
         overdriven = _OVERDRIVEN.get(job.label, _SELDOM)
-        sound = recorded(job.render(rng), rate_hz, rooms, rng, overdriven=overdriven)
+        sound = recorded(job.render(rng=rng), rate_hz, rooms, rng, overdriven=overdriven)
         with new_file(folder / file) as out:
             np.save(out, framed(sound, recipe.front_end))
     frames = len(np.load(folder / file, mmap_mode="r"))
@@ -189,21 +180,23 @@ def _source_jobs(
     if not source.clips:
         return
     label, name = source.clips[0].label, source.clips[0].source
-    yield Job(label, name, part, ChainRender(source, grooves))
+    yield Job(label, name, part, partial(chained, source, grooves))
     if single := source.of_notes():
-        yield Job(label, f"{name}, ringing", part, RingingRender(single))
+        yield Job(label, f"{name}, ringing", part, partial(ringing, single))
         if label != "drum":
-            yield Job(label, f"{name}, played", part, SamplerRender(single, songs))
+            yield Job(label, f"{name}, played", part, partial(sampled, single, songs))
 
 
 def _midi_jobs(recipe: Recipe, midi: Path) -> Iterator[Job]:
+    rate_hz = recipe.front_end.rate_hz
     for label in recipe.labels:
         scores = scores_for(label, midi)
-        for soundfont in recipe.stems.soundfonts:
+        for soundfont in map(Path, recipe.stems.soundfonts):
             for part, share in _shares(recipe):
                 chosen = [s for s in scores if _part_of(s.name, recipe) == part]
-                render = MidiRender(recipe, label, Path(soundfont), chosen, share)
-                yield Job(label, Path(soundfont).stem, part, render)
+                minutes = recipe.stems.minutes_midi * share
+                played = partial(through_soundfont, minutes=minutes, rate_hz=rate_hz)
+                yield Job(label, soundfont.stem, part, partial(played, soundfont, label, chosen))
 
 
 def _synthetic_jobs(recipe: Recipe, sounds: Sounds) -> Iterator[Job]:
@@ -215,13 +208,22 @@ def _synthetic_jobs(recipe: Recipe, sounds: Sounds) -> Iterator[Job]:
     ]
     for part, share in _shares(recipe):
         chosen = [s for s in songs if _part_of(s.name, recipe) == part]
-        yield Job("voice", SINGING, part, SynthRender(recipe, sing, chosen, share))
-        if sounds.sinsy:
-            yield Job("voice", SINSY, part, SynthRender(recipe, sing_trained, chosen, share))
-        yield Job("organ", ORGANS, part, SynthRender(recipe, play_organs, chosen, share))
-        if spoken := [path for path, own in speakers if own == part]:
-            render = SynthRender(recipe, partial(sing_speech, spoken), chosen, share)
-            yield Job("voice", SPEAKERS, part, render)
+        minutes, rate_hz = recipe.stems.minutes_midi * share * 1.5, recipe.front_end.rate_hz
+        spoken = [path for path, own in speakers if own == part]
+        for label, origin, play in _synthesisers(spoken, sinsy=sounds.sinsy):
+            yield Job(label, origin, part, partial(play, chosen, minutes=minutes, rate_hz=rate_hz))
+
+
+def _synthesisers(
+    spoken: Sequence[Path], *, sinsy: bool
+) -> Iterator[tuple[str, str, Callable[..., Floats]]]:
+    """Yield label, origin and function of each that makes sound of scores."""
+    yield "voice", SINGING, sing
+    if sinsy:
+        yield "voice", SINSY, sing_trained
+    yield "organ", ORGANS, play_organs
+    if spoken:
+        yield "voice", SPEAKERS, partial(sing_speech, spoken)
 
 
 def _recordings(folder: Path) -> list[Path]:
@@ -231,8 +233,10 @@ def _recordings(folder: Path) -> list[Path]:
 
 
 def _noise_jobs(recipe: Recipe) -> Iterator[Job]:
+    rate_hz = recipe.front_end.rate_hz
     for part, share in _shares(recipe):
-        yield Job("other", NOISES, part, NoiseRender(recipe, share))
+        length = int(recipe.stems.minutes_midi * share * 2.0 * 60.0 * rate_hz)
+        yield Job("other", NOISES, part, partial(noises, length, rate_hz))
 
 
 def _shares(recipe: Recipe) -> tuple[tuple[Part, float], ...]:
