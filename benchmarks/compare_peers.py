@@ -31,7 +31,7 @@ from rich.progress import track
 from rich.table import Table
 from rooms import in_a_room
 
-from instrd.training.evaluation import FOUR
+from instrd.training.judged import FOUR
 from instrd.training.pool import Clip, divide, read_pool
 from instrd.training.recipe import Split
 from instrd.training.teacher import Teacher

@@ -117,6 +117,13 @@ def test_one_label_makes_no_pair(pool: Path) -> None:
     assert judge_pairs(np.zeros_like, clips, manifest, seed=0) == {}
 
 
+def test_a_pool_without_an_instrument_that_is_held_out_is_refused(pool: Path, folder: Path) -> None:
+    manifest = pool / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(f"piano,{HELD_OUT}", "piano,seen"))
+    with pytest.raises(TrainingError, match=f"{pool}: holds no clip of an instrument"):
+        evaluate(folder, [pool])
+
+
 def test_a_net_that_has_heard_all_sources_is_not_measured_on_them(pool: Path) -> None:
     labels = ("piano", "other")
     recipe = msgspec.to_builtins(finishing(small_recipe(labels=labels)))

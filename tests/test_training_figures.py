@@ -4,6 +4,7 @@ import pytest
 from instrd.models.bundle import Manifest
 from instrd.models.frontend import FrontEnd
 from instrd.training.calibration import fit_sigmoid, threshold_of
+from instrd.training.judged import Judged, summary
 from instrd.training.scores import calibration_error, score
 
 MANIFEST = Manifest(
@@ -61,6 +62,27 @@ def test_the_likeliest_label_counts_and_the_four_are_judged_with_the_rest_masked
     assert scores.accuracy_four == 1.0
     assert scores.by_label == {"drum": 1.0, "piano": 0.5, "flute": 0.0}
     assert scores.confusion["piano"] == {"piano": 1, "flute": 1}
+
+
+def test_a_source_has_figures_of_what_it_holds_and_of_the_four_only_where_it_plays_one() -> None:
+    probabilities, _ = rows()
+    long, none = probabilities[:1], probabilities[:0]
+    judged = [
+        Judged("drum", "a kit", {"seconds": probabilities[:1], "phrases": long}),
+        Judged("piano", "a hall", {"seconds": probabilities[1:3], "phrases": none}),
+        Judged("flute", "a hall", {"seconds": probabilities[3:], "phrases": none}),
+        Judged("flute", "a wood", {"seconds": probabilities[1:2], "phrases": none}),
+    ]
+    measured = summary(judged, MANIFEST)
+    assert {kind: measured[kind]["rows"] for kind in ("seconds", "phrases")} == {
+        "seconds": 5,
+        "phrases": 1,
+    }
+    assert measured["by_source"] == {
+        "a hall": {"seconds": pytest.approx(1 / 3), "seconds_four": 1.0},
+        "a kit": {"seconds": 1.0, "seconds_four": 1.0, "phrases": 1.0, "phrases_four": 1.0},
+        "a wood": {"seconds": 1.0},
+    }
 
 
 def test_thresholds_give_hits_and_wrong_instruments_but_the_background_is_none() -> None:

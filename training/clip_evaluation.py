@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instrd.models.audiofile import read_audio
-from instrd.models.bundle import Bundle, Manifest, read_bundle, write_bundle
+from instrd.models.bundle import Bundle, read_bundle, write_bundle
 from instrd.models.classifier import Classifier
 from instrd.models.errors import AudioFileError
 from instrd.models.frontend import FrameStream
@@ -19,12 +18,11 @@ from instrd.models.registry import load_classifier
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import name_of, part_of
 from instrd.training.errors import TrainingError
-from instrd.training.evaluation import FOUR
 from instrd.training.export import rounded
 from instrd.training.frame_cache import Watch, unwatched
+from instrd.training.judged import LEVEL_DBFS, Judged, summary
 from instrd.training.labelled_folder import Clip, LabelledFolder
 from instrd.training.pool import resample
-from instrd.training.scores import score
 
 Floats = NDArray[np.float32]
 
@@ -32,17 +30,6 @@ PIECES_S = {"pieces_1s": 1.0, "pieces_3s": 3.0, "clips": None}
 """What is judged: single seconds, stretches of three, whole clips."""
 HOP_S = 0.2
 """Between judgements, whose mean judges a piece."""
-LEVEL_DBFS = -50.0
-"""Quieter pieces are left out, as the daemon's gate does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The probabilities (n, labels) of the pieces of one clip, by the kind of piece."""
-
-    label: str
-    source: str
-    pieces: dict[str, Floats]
 
 
 def evaluate_clips(
@@ -58,12 +45,12 @@ def evaluate_clips(
     labels = bundle.manifest.labels
     clips = [clip for clip in tests if name_of(clip.label, recipe) in labels]
     classifier = load_classifier(bundle, folders=[bundle_folder.parent])
-    judged = list(listen_to(classifier, watch(clips, bundle.manifest.name, len(clips))))
+    judged = list(listen_to(classifier, recipe, watch(clips, bundle.manifest.name, len(clips))))
     if not judged:
         raise TrainingError(
             folder.root, "has no test clip of its labels that can be heard; see [split]"
         )
-    measured: dict[str, Any] = rounded(summary(judged, bundle.manifest, recipe))
+    measured: dict[str, Any] = rounded(summary(judged, bundle.manifest))
     if unknown := Counter(
         clip.label for clip in tests if name_of(clip.label, recipe) not in labels
     ):
@@ -93,7 +80,9 @@ def recipe_of(bundle: Bundle) -> ClipRecipe:
         ) from error
 
 
-def listen_to(classifier: Classifier, clips: Iterable[Clip]) -> Iterator[Judged]:
+def listen_to(
+    classifier: Classifier, recipe: ClipRecipe, clips: Iterable[Clip]
+) -> Iterator[Judged]:
     """Judge the pieces of each clip that can be read and is not too quiet."""
     for clip in clips:
         try:
@@ -107,7 +96,7 @@ def listen_to(classifier: Classifier, clips: Iterable[Clip]) -> Iterator[Judged]
         }
         if pieces:
             source = clip.group.partition(": ")[2] or clip.group
-            yield Judged(clip.label, source, pieces)
+            yield Judged(name_of(clip.label, recipe), source, pieces)
 
 
 def loud_pieces(signal: Floats, rate_hz: int, length_s: float | None) -> list[Floats]:
@@ -144,43 +133,6 @@ def judge(classifier: Classifier, pieces: Sequence[Floats], rate_hz: int) -> Flo
         judged.append(np.stack(classifier.feed(frames, memories)))
     mean: Floats = np.mean(judged, axis=0)
     return mean
-
-
-def summary(judged: Sequence[Judged], manifest: Manifest, recipe: ClipRecipe) -> dict[str, Any]:
-    """Return the scores of each kind of piece over all clips, and accuracies by source.
-
-    The latter are of all labels and, where a source has some of them, of the paper's four.
-    """
-    measured: dict[str, Any] = {}
-    for kind in _kinds(judged):
-        measured[kind] = msgspec.to_builtins(_scores(judged, kind, manifest, recipe))
-    measured["by_source"] = by_source = {}
-    for source in sorted({one.source for one in judged}):
-        own = [one for one in judged if one.source == source]
-        by_source[source] = {
-            kind: _scores(own, kind, manifest, recipe).accuracy for kind in _kinds(own)
-        }
-        if four := [one for one in own if one.label in FOUR]:
-            by_source[source] |= {
-                f"{kind}_four": _scores(four, kind, manifest, recipe).accuracy_four
-                for kind in _kinds(four)
-            }
-    return measured
-
-
-def _kinds(judged: Sequence[Judged]) -> list[str]:
-    return [kind for kind in PIECES_S if any(kind in one.pieces for one in judged)]
-
-
-def _scores(judged: Sequence[Judged], kind: str, manifest: Manifest, recipe: ClipRecipe) -> Any:
-    names = manifest.labels
-    have = [one for one in judged if kind in one.pieces]
-    labels = [name_of(one.label, recipe) for one in have]
-    truth = np.repeat(
-        [names.index(label) for label in labels], [len(one.pieces[kind]) for one in have]
-    )
-    four = [label for label in FOUR if label in names]
-    return score(np.concatenate([one.pieces[kind] for one in have]), truth, manifest, four)
 
 
 def _part(signal: Floats, hop: int, hops: int) -> Floats:

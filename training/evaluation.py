@@ -1,7 +1,6 @@
 """How good a bundle is on sources that it was not trained on, through its ONNX file."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,37 +9,24 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.models.bundle import Bundle, read_bundle, write_bundle
+from instrd.models.bundle import Bundle, Manifest, read_bundle, write_bundle
 from instrd.models.classifier import Calibration
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.net import Net, OnnxNet
 from instrd.models.pooling import worth
 from instrd.training.errors import TrainingError
 from instrd.training.export import rounded
+from instrd.training.judged import LEVEL_DBFS, Judged, summary
 from instrd.training.pairs import judge_pairs
 from instrd.training.pool import Clip, divide, listen, read_pools
 from instrd.training.recipe import Split
 from instrd.training.rooms import noise
-from instrd.training.scores import Scores, score
 
 Floats = NDArray[np.float32]
 
-FOUR = ("drum", "guitar", "piano", "violin")
-_LEVEL_DBFS = -50.0  # quieter windows are not judged
 _BATCH = 64
 _PHRASE_S = 3
 _NOISE_S = 120
-
-
-@dataclass(frozen=True)
-class Heard:
-    """One held-out clip: the probabilities of its seconds, 3 s pieces and all, (..., labels)."""
-
-    label: str
-    source: str
-    windows: Floats
-    phrases: Floats
-    whole: Floats
 
 
 def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
@@ -52,11 +38,14 @@ def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
     seed = int(bundle.manifest.recipe["seed"])
     _, test = divide(read_pools(roots), split)
     heard = list(listen_to(bundle, test))
+    if all(one.label in bundle.manifest.background for one in heard):
+        reason = "holds no clip of an instrument to be heard that the recipe holds out; see [split]"
+        raise TrainingError(", ".join(map(str, roots)), reason)
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
     judge = partial(mean_probabilities, net, calibration, bundle.manifest.front_end)
     noisy = judge(_noise_frames(bundle, seed))
     known = [clip for clip in test if clip.label not in bundle.manifest.background]
-    measured: dict[str, Any] = rounded(summary(heard, noisy, bundle))
+    measured: dict[str, Any] = rounded(_measured(heard, noisy, bundle.manifest))
     measured["pairs_1s"] = rounded(judge_pairs(judge, known, bundle.manifest, seed=seed))
     metrics = {**bundle.manifest.metrics, "held_out": measured}
     manifest = msgspec.structs.replace(bundle.manifest, metrics=metrics)
@@ -64,7 +53,7 @@ def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
     return measured
 
 
-def listen_to(bundle: Bundle, clips: Sequence[Clip]) -> Iterator[Heard]:
+def listen_to(bundle: Bundle, clips: Sequence[Clip]) -> Iterator[Judged]:
     """Judge clips: each loud second on its own, and each whole clip as one stream."""
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
     front_end = bundle.manifest.front_end
@@ -75,55 +64,21 @@ def listen_to(bundle: Bundle, clips: Sequence[Clip]) -> Iterator[Heard]:
         windows = judge(_loud_pieces(padded, front_end.rate_hz))
         if len(windows):
             phrases = judge(_loud_pieces(signal, _PHRASE_S * front_end.rate_hz))
-            yield Heard(clip.label, clip.source, windows, phrases, judge(signal[None])[0])
+            pieces = {"windows_1s": windows, "phrases_3s": phrases, "clips": judge(signal[None])}
+            yield Judged(clip.label, clip.source, pieces)
 
 
-def summary(heard: Sequence[Heard], noisy: Floats, bundle: Bundle) -> dict[str, Any]:
-    """Return all figures: of single seconds, of whole clips, by source, and false alarms."""
-    manifest = bundle.manifest
+def _measured(heard: Sequence[Judged], noisy: Floats, manifest: Manifest) -> dict[str, Any]:
+    """Return the figures of the instruments, and how often background or noise shows one."""
     instruments = [label for label in manifest.labels if label not in manifest.background]
-    known = [h for h in heard if h.label in instruments]
-    windows = _together([h.windows for h in known], [h.label for h in known], bundle)
-    phrases = _together([h.phrases for h in known], [h.label for h in known], bundle)
-    clips = _together([h.whole[None] for h in known], [h.label for h in known], bundle)
     columns = [manifest.labels.index(label) for label in instruments]
     on = np.array(manifest.threshold_on)[columns]
-    background = [h.windows[:, columns] for h in heard if h.label in manifest.background]
+    background = [h.pieces["windows_1s"] for h in heard if h.label in manifest.background]
+    alarms = _any_on(np.concatenate(background)[:, columns], on) if background else 0.0
     return {
-        "windows_1s": msgspec.to_builtins(windows),
-        "phrases_3s": msgspec.to_builtins(phrases),
-        "clips": msgspec.to_builtins(clips),
-        "by_source": _by_source(known, bundle),
-        "false_alarms": {
-            "background": _any_on(np.concatenate(background), on) if background else 0.0,
-            "noise": _any_on(noisy[:, columns], on),
-        },
+        **summary([h for h in heard if h.label in instruments], manifest),
+        "false_alarms": {"background": alarms, "noise": _any_on(noisy[:, columns], on)},
     }
-
-
-def _together(parts: Sequence[Floats], labels: Sequence[str], bundle: Bundle) -> Scores:
-    names = bundle.manifest.labels
-    truth = np.repeat([names.index(label) for label in labels], [len(part) for part in parts])
-    four = [label for label in FOUR if label in names]
-    return score(np.concatenate(parts), truth, bundle.manifest, four)
-
-
-def _by_source(heard: Sequence[Heard], bundle: Bundle) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
-    for source in sorted({h.source for h in heard}):
-        own = [h for h in heard if h.source == source]
-        labels = [h.label for h in own]
-        cuts = {
-            "windows_1s": [h.windows for h in own],
-            "phrases_3s": [h.phrases for h in own],
-            "clips": [h.whole[None] for h in own],
-        }
-        found[source] = {}
-        for cut, parts in cuts.items():
-            scores = _together(parts, labels, bundle)
-            if scores.rows:
-                found[source] |= {cut: scores.accuracy, f"{cut}_four": scores.accuracy_four}
-    return found
 
 
 def _any_on(probabilities: Floats, thresholds: NDArray[np.float64]) -> float:
@@ -172,5 +127,5 @@ def _loud_pieces(signal: Floats, length: int) -> Floats:
     """Cut whole pieces of so many samples and keep the loud ones, (n, length)."""
     pieces = signal[: len(signal) // length * length].reshape(-1, length)
     rms_dbfs = 10.0 * np.log10(np.mean(pieces.astype(np.float64) ** 2, axis=1) + 1e-12)
-    loud: Floats = pieces[rms_dbfs > _LEVEL_DBFS]
+    loud: Floats = pieces[rms_dbfs > LEVEL_DBFS]
     return loud
