@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from miniature import miniature, recipe, write_recipe
 from train_program import train
 
@@ -80,6 +81,15 @@ def test_what_is_no_checkpoint_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / CHECKPOINT).write_bytes(content)
     with pytest.raises(TrainingError, match="is no whole checkpoint"):
         load_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_is_told_as_torn_wherever_it_was_cut(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, {"step": 1, "average": {"weight": torch.zeros(40, 40)}})
+    whole = (tmp_path / CHECKPOINT).read_bytes()
+    for length in (*range(0, len(whole), 16), len(whole) - 1):
+        (tmp_path / CHECKPOINT).write_bytes(whole[:length])
+        with pytest.raises(TrainingError, match=f"{CHECKPOINT}: is no whole checkpoint"):
+            load_checkpoint(tmp_path)
 
 
 def test_a_disk_that_is_full_is_one_sentence_and_the_checkpoint_of_before_stays(

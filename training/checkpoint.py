@@ -26,12 +26,13 @@ def load_checkpoint(run: Path, device: torch.device | str = "cpu") -> dict[str, 
     """Return what was written, its tensors on a device; raises `TrainingError`."""
     file = run / CHECKPOINT
     try:
-        state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
+        content = BytesIO(file.read_bytes())  # torch seeks to before the start of a torn one
+        state: dict[str, Any] = torch.load(content, map_location=device, weights_only=True)
     except FileNotFoundError as error:
         raise TrainingError(run, f"holds no {CHECKPOINT}") from error
     except torch.OutOfMemoryError:
         raise
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = "is no whole checkpoint; a run without one begins anew"
         raise TrainingError(file, reason) from error
     return state
