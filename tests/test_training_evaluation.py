@@ -7,7 +7,7 @@ import soundfile
 from numpy.typing import NDArray
 from small_run import RATE_HZ, small_recipe
 from sounds import silence, tone
-from tone_bundle import tone_bundle
+from tone_bundle import tone_bundle, tone_ensemble
 
 from instrd.models.bundle import read_bundle
 from instrd.models.classifier import Calibration
@@ -130,3 +130,9 @@ def test_a_net_that_has_heard_all_sources_is_not_measured_on_them(pool: Path) ->
     tone_bundle(pool / "tones", labels=labels, background=("other",), recipe=recipe)
     with pytest.raises(TrainingError, match="heard all sources"):
         evaluate(pool / "tones", [pool])
+
+
+def test_a_bundle_that_no_recipe_of_stems_made_is_told(pool: Path) -> None:
+    tone_ensemble(pool / "both")
+    with pytest.raises(TrainingError, match="both: is no bundle of a net of stems"):
+        evaluate(pool / "both", [pool])

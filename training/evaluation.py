@@ -16,10 +16,10 @@ from instrd.models.net import Net, OnnxNet
 from instrd.models.pooling import worth
 from instrd.training.errors import TrainingError
 from instrd.training.export import rounded
+from instrd.training.fitted import recipe_of
 from instrd.training.judged import LEVEL_DBFS, Judged, summary
 from instrd.training.pairs import judge_pairs
 from instrd.training.pool import Clip, divide, listen, read_pools
-from instrd.training.recipe import Split
 from instrd.training.rooms import noise
 
 Floats = NDArray[np.float32]
@@ -30,23 +30,25 @@ _NOISE_S = 120
 
 
 def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
-    """Measure a bundle on the held-out clips of its recipe, write that into its manifest."""
+    """Measure a bundle on the held-out clips of its recipe, write that into its manifest.
+
+    Raises `TrainingError`, of a bundle that no recipe of stems made too.
+    """
     bundle = read_bundle(folder)
-    if "held_out" in bundle.manifest.recipe["fit"]["parts"]:
+    recipe = recipe_of(folder)
+    if "held_out" in recipe.fit.parts:
         raise TrainingError(folder, "has heard all sources; evaluate the run that it began with")
-    split = msgspec.convert(bundle.manifest.recipe["split"], Split)
-    seed = int(bundle.manifest.recipe["seed"])
-    _, test = divide(read_pools(roots), split)
+    _, test = divide(read_pools(roots), recipe.split)
     heard = list(listen_to(bundle, test))
     if all(one.label in bundle.manifest.background for one in heard):
         reason = "holds no clip of an instrument to be heard that the recipe holds out; see [split]"
         raise TrainingError(", ".join(map(str, roots)), reason)
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
     judge = partial(mean_probabilities, net, calibration, bundle.manifest.front_end)
-    noisy = judge(_noise_frames(bundle, seed))
+    noisy = judge(_noise_frames(bundle, recipe.seed))
     known = [clip for clip in test if clip.label not in bundle.manifest.background]
     measured: dict[str, Any] = rounded(_measured(heard, noisy, bundle.manifest))
-    measured["pairs_1s"] = rounded(judge_pairs(judge, known, bundle.manifest, seed=seed))
+    measured["pairs_1s"] = rounded(judge_pairs(judge, known, bundle.manifest, seed=recipe.seed))
     metrics = {**bundle.manifest.metrics, "held_out": measured}
     manifest = msgspec.structs.replace(bundle.manifest, metrics=metrics)
     write_bundle(folder, manifest, {})
