@@ -1,4 +1,5 @@
 import csv
+import errno
 from collections import Counter
 from pathlib import Path
 
@@ -163,6 +164,18 @@ def test_a_label_that_the_pool_lacks_is_an_error(pool: Path, tables: Path, tmp_p
     (tmp_path / "manifest.csv").write_text(manifest.replace(",violin,", ",harp,"))
     with pytest.raises(TrainingError, match="no clip of label violin"):
         build(tmp_path, tables, tmp_path / "out")
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_no_folder_without_its_notice(
+    pool: Path, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: Path, *_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        build(pool, tables, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_pool_file_that_is_missing_is_an_error_and_leaves_nothing_behind(

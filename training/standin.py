@@ -51,12 +51,14 @@ def build(pool: Path, tables: Path, out: Path, *, scale: float = 1.0, seed: int 
     orchestra = Orchestra(pool, {row.label for row in kept}, seed)
     with new_folder(out):
         _write_sounds(orchestra, kept, out, seed)
-    names = {(row.part, row.name) for row in kept}
-    for table, part in TABLES.items():
-        listed = rows["published" if part == "train" else "test"]
-        _write_table(out / table, (row for row in listed if (part, row.name) in names))
-    filled = README.format(scale=scale, tests=FEWEST_TESTS, seed=seed, takes=TAKES, rate=RATE_HZ)
-    (out / "README.txt").write_text(filled, encoding="utf-8")
+        names = {(row.part, row.name) for row in kept}
+        for table, part in TABLES.items():
+            listed = rows["published" if part == "train" else "test"]
+            _write_table(out / table, (row for row in listed if (part, row.name) in names))
+        filled = README.format(
+            scale=scale, tests=FEWEST_TESTS, seed=seed, takes=TAKES, rate=RATE_HZ
+        )
+        (out / "README.txt").write_text(filled, encoding="utf-8")
 
 
 def thinned(rows: Iterable[Row], scale: float) -> list[Row]:
