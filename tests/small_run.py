@@ -51,14 +51,19 @@ def small_bank(folder: Path) -> Path:
 
 
 def small_music(
-    folder: Path, *, windows: int = 3, loudest: str = "Music", labelled: bool = False
+    folder: Path,
+    *,
+    windows: int = 3,
+    loudest: str = "Music",
+    labelled: bool = False,
+    level_db: float = -40.0,
 ) -> Path:
     """Write one recording of noise of which the teacher is sure that it is one tag."""
     folder.mkdir()
     frames = (windows - 1) * STEP_FRAMES + WINDOW_FRAMES
     logits = np.full((windows, TAGS), -8.0, np.float16)
     logits[:, AUDIOSET.index(loudest)] = 4.0
-    noise = np.random.default_rng(1).normal(-40.0, 5.0, (frames, FRONT_END.bands))
+    noise = np.random.default_rng(1).normal(level_db, 5.0, (frames, FRONT_END.bands))
     np.savez(folder / "noise.npz", frames=noise.astype(np.float16), logits=logits)
     entry = Entry("noise.npz", "made up", frames, windows, labelled)
     (folder / INDEX).write_bytes(msgspec.json.encode([entry]))

@@ -4,13 +4,17 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from small_run import AUDIOSET, small_music, small_recipe
+from small_run import AUDIOSET, small_bank, small_music, small_recipe
 
 from instrd.training.errors import TrainingError
 from instrd.training.excerpts import read_excerpts
+from instrd.training.fit import fit
 from instrd.training.lessons import Lessons
+from instrd.training.material import Material
+from instrd.training.music import INDEX, read_index
 from instrd.training.opinions import Opinions
 from instrd.training.recipe import Recipe
+from instrd.training.struct_files import write_json
 from instrd.training.student import taught_loss
 
 LABELS = ("guitar", "piano", "other")
@@ -85,6 +89,28 @@ def test_the_lessons_of_a_step_are_always_the_same(tmp_path: Path) -> None:
     first, again, other = (lessons.batch(step, count=2).frames for step in (5, 5, 6))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("what", ["silent", "empty"])
+def test_music_in_which_nothing_sounds_is_told_before_anything_is_learned_of_it(
+    tmp_path: Path, what: str
+) -> None:
+    music = small_music(tmp_path / "music", level_db=-120.0)
+    if what == "empty":
+        (music / INDEX).write_bytes(b"[]")
+    material = Material(small_bank(tmp_path / "stems"), music)
+    with pytest.raises(TrainingError, match="music: holds no recording in which anything sounds"):
+        fit(small_recipe(), material, run=tmp_path / "run", until=1)
+
+
+def test_a_silent_recording_is_never_drawn(tmp_path: Path) -> None:
+    music = small_music(tmp_path / "music")
+    silent = small_music(tmp_path / "silent", level_db=-120.0) / "noise.npz"
+    silent.rename(music / "silent.npz")
+    (entry,) = read_index(music)
+    write_json(music / INDEX, [msgspec.structs.replace(entry, file="silent.npz"), entry])
+    frames = lessons_of(small_recipe(), music).batch(0, count=20).frames
+    assert frames.max(axis=(1, 2)).min() > -75.0
 
 
 def test_segments_longer_than_what_the_teacher_heard_are_refused(tmp_path: Path) -> None:

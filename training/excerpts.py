@@ -38,7 +38,10 @@ class Excerpt(NamedTuple):
 
 
 class Excerpts:
-    """Draws excerpts of `frames` frames, of long recordings more, by the square root."""
+    """Draws excerpts of `frames` frames, of long recordings more, by the square root.
+
+    There is a recording, and in each an excerpt in which something sounds.
+    """
 
     def __init__(
         self,
@@ -54,7 +57,7 @@ class Excerpts:
         """The names of the teacher's tags."""
         self.second = second
         """The labels of which a second teacher was asked."""
-        self._recordings = [one for one in recordings if len(one.logits)]
+        self._recordings = recordings
         self._frames = frames
         lengths = np.sqrt([len(one.logits) for one in self._recordings])
         self._odds = lengths / lengths.sum()
@@ -72,10 +75,10 @@ class Excerpts:
         while True:
             recording = self._recordings[int(rng.choice(len(self._recordings), p=self._odds))]
             place = int(rng.integers(len(recording.logits)))
-            start = place * STEP_FRAMES
-            frames = recording.frames[start : start + self._frames].astype(np.float32)
-            if float(frames.max()) > _LEAST_DB:
+            frames = _excerpt(recording, place, self._frames)
+            if _is_heard(frames):
                 break
+        start = place * STEP_FRAMES
         tags = 1.0 / (1.0 + np.exp(-recording.logits[place].astype(np.float32)))
         return Excerpt(
             frames, tags, recording.labelled, self._second(recording, start, len(frames))
@@ -89,5 +92,23 @@ class Excerpts:
 
 
 def read_excerpts(music: Path, frames: int) -> Excerpts:
-    """Return the excerpts of a bank; raises `TrainingError`."""
-    return Excerpts(read_music(music), read_tags(music), frames, read_second_labels(music))
+    """Return the excerpts of a bank; raises `TrainingError`, of one that is silent too."""
+    recordings = [one for one in read_music(music) if _sounds(one, frames)]
+    if not recordings:
+        raise TrainingError(music, "holds no recording in which anything sounds")
+    return Excerpts(recordings, read_tags(music), frames, read_second_labels(music))
+
+
+def _sounds(recording: Music, frames: int) -> bool:
+    """Say whether there is an excerpt of a recording in which something sounds."""
+    places = range(len(recording.logits))
+    return any(_is_heard(_excerpt(recording, place, frames)) for place in places)
+
+
+def _excerpt(recording: Music, place: int, frames: int) -> Floats:
+    start = place * STEP_FRAMES
+    return recording.frames[start : start + frames].astype(np.float32)
+
+
+def _is_heard(frames: Floats) -> bool:
+    return float(frames.max()) > _LEAST_DB

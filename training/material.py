@@ -40,11 +40,13 @@ class Steps(IterableDataset[Step]):
         self._recipe = recipe
         self._data = data
         self._first = first
+        # Read here: workers share it, and torch would turn what is wrong with it into a traceback.
+        self._excerpts = _excerpts(recipe, data)
 
     def __iter__(self) -> Iterator[Step]:
         torch.set_num_threads(1)
         fit = self._recipe.fit
-        excerpts = self._excerpts()
+        excerpts = self._excerpts
         lessons = Lessons(self._recipe, excerpts) if excerpts and fit.lessons else None
         unknown = excerpts.unlabelled() if excerpts else None
         behind = Accompaniment(unknown, self._recipe.labels) if unknown else None
@@ -60,7 +62,8 @@ class Steps(IterableDataset[Step]):
         own, every = (worker.id, worker.num_workers) if worker else (0, 1)
         return range(self._first + own, self._recipe.fit.steps, every)
 
-    def _excerpts(self) -> Excerpts | None:
-        if self._data.music is None:
-            return None
-        return read_excerpts(self._data.music, self._recipe.mixing.segment_frames)
+
+def _excerpts(recipe: Recipe, data: Material) -> Excerpts | None:
+    if data.music is None:
+        return None
+    return read_excerpts(data.music, recipe.mixing.segment_frames)
