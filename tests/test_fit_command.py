@@ -16,7 +16,7 @@ from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
 from instrd.training.cli import main
 from instrd.training.clip_recipe import ClipSplit
-from instrd.training.export_clips import credits_of
+from instrd.training.export_clips import credits_in
 from instrd.training.pool import MANIFEST
 from instrd.training.recipe import RECIPE, Recipe, read_recipe
 from instrd.training.results import read_result
@@ -276,7 +276,7 @@ def test_whoever_made_the_clips_is_credited(tmp_path: Path) -> None:
         "c.wav,drum,Street,,\n"
         "d.wav,drum,Unheard,CC0,\n"
     )
-    got = credits_of(
+    got = credits_in(
         [tmp_path, tmp_path / "none"], [tmp_path / name for name in ("a.wav", "b.wav", "c.wav")]
     )
     assert [(c.source, c.licence, c.credit) for c in got] == [

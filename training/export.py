@@ -82,7 +82,8 @@ def _credits(recipe: Recipe, pools: Sequence[Path], bank: Path) -> tuple[Credit,
     train, held_out = divide(read_pools(pools), recipe.split)
     heard = [*train, *held_out] if "held_out" in recipe.fit.parts else train
     singers = [CREDIT] if any(track.origin == SINSY for track in read_tracks(bank)) else []
-    return (*credits_of(heard), *SOUNDFONTS.values(), *singers, GROOVE, POP909)
+    pools_credits = credits_of((clip.source, clip.licence, clip.credit) for clip in heard)
+    return (*pools_credits, *SOUNDFONTS.values(), *singers, GROOVE, POP909)
 
 
 def _teachers_credits(music: Path) -> tuple[Credit, ...]:

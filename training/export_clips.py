@@ -17,7 +17,7 @@ from instrd.training.export import rounded
 from instrd.training.fit_clips import built
 from instrd.training.frame_cache import FrameCache, Watch, unwatched
 from instrd.training.layouts import read_folders
-from instrd.training.pool import MANIFEST, manifest_rows
+from instrd.training.pool import MANIFEST, credits_of, manifest_rows
 from instrd.training.run_data import read_data, read_split, refuse_other_data
 from instrd.training.run_files import read_recipe_of
 from instrd.training.window_onnx import with_weights
@@ -53,24 +53,19 @@ def export_clips(
         raise TrainingError(run, f"its weights do not fit these data: {error}") from error
     files = with_weights(net, recipe.window_frames, recipe.front_end.width)
     calibrated = calibrate_clips(net, parts, Windows(recipe, cache, parts.train))
-    credited = credits_of(roots, [example.path for example in used])
+    credited = credits_in(roots, [example.path for example in used])
     return write_bundle(bundle, _manifest(name, recipe, parts, calibrated, credited), files)
 
 
-def credits_of(roots: Iterable[Path], paths: Iterable[Path]) -> tuple[Credit, ...]:
+def credits_in(roots: Iterable[Path], paths: Iterable[Path]) -> tuple[Credit, ...]:
     """Return whom the manifests of the data folders credit for these files."""
     wanted = {path.resolve() for path in paths}
-    names: dict[tuple[str, str], set[str]] = {}
-    for root in roots:
-        if not (root / MANIFEST).is_file():
-            continue
-        for row in manifest_rows(root):
-            if (root / row["path"]).resolve() in wanted and row.get("source"):
-                key = (row["source"], row.get("licence") or "unknown")
-                names.setdefault(key, set()).add(row.get("credit") or "")
-    return tuple(
-        Credit(source, licence, "; ".join(sorted(found - {""})))
-        for (source, licence), found in sorted(names.items())
+    return credits_of(
+        (row["source"], row.get("licence") or "unknown", row.get("credit") or "")
+        for root in roots
+        if (root / MANIFEST).is_file()
+        for row in manifest_rows(root)
+        if (root / row["path"]).resolve() in wanted and row.get("source")
     )
 
 

@@ -95,12 +95,15 @@ def resample(signal: Floats, from_hz: float, to_hz: float) -> Floats:
     return resampled
 
 
-def credits_of(clips: Iterable[Clip]) -> list[Credit]:
-    """Return one credit per source and licence, with all the names to be credited."""
+def credits_of(made: Iterable[tuple[str, str, str]]) -> tuple[Credit, ...]:
+    """Return one credit per source and licence of (source, licence, whom to credit).
+
+    It has all the names; a source that names nobody is credited all the same.
+    """
     names: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for clip in clips:
-        names[clip.source, clip.licence].add(clip.credit)
-    return [
+    for source, licence, name in made:
+        names[source, licence].add(name)
+    return tuple(
         Credit(source, licence, "; ".join(sorted(found - {""})))
         for (source, licence), found in sorted(names.items())
-    ]
+    )
