@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from instrd.models.bundle import Bundle, read_bundle
 from instrd.models.classifier import Calibration
@@ -87,7 +88,7 @@ class TeacherPeer:
             self._teacher.logits(flat[first : first + _BATCH])
             for first in range(0, len(flat), _BATCH)
         ]
-        tags = 1.0 / (1.0 + np.exp(-np.concatenate(parts)))
+        tags = expit(np.concatenate(parts))
         return likeliest(tags.reshape(*cut.shape[:2], -1).mean(axis=1), self._columns)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from instrd.models.contrast import contrast_of
 from instrd.models.nets.causal_net import CausalNet
@@ -84,7 +85,8 @@ def calibrate(
     )
 
     def probabilities(logits: Doubles) -> Doubles:
-        return _sigmoid(contrast.left(slopes * logits + biases))
+        p: Doubles = expit(contrast.left(slopes * logits + biases))
+        return p
 
     found, alarms = probabilities(judged.logits), probabilities(unmusical)
     thresholds = []
@@ -120,7 +122,7 @@ def fit_sigmoid(logits: Doubles, targets: Doubles) -> tuple[float, float]:
     inputs = np.stack([logits, np.ones_like(logits)], axis=1)
     weights = np.array([1.0, 0.0])
     for _ in range(25):
-        found = _sigmoid(inputs @ weights)
+        found = expit(inputs @ weights)
         gradient = inputs.T @ (found - targets) / len(targets) + _RIDGE * (weights - [1.0, 0.0])
         curvature = inputs.T @ (inputs * (found * (1.0 - found))[:, None]) / len(targets)
         step = np.linalg.solve(curvature + _RIDGE * np.eye(2), gradient)
@@ -169,8 +171,3 @@ def _unmusical(net: CausalNet, recipe: Recipe, music: Path) -> Doubles:
 
 def _rounded(values: Sequence[float] | Doubles) -> tuple[float, ...]:
     return tuple(round(float(value), 4) for value in values)
-
-
-def _sigmoid(values: Doubles) -> Doubles:
-    probabilities: Doubles = 1.0 / (1.0 + np.exp(-np.clip(values, -80.0, 80.0)))
-    return probabilities

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 from torch import nn
 
 from instrd.training.clip_split import Example, Parts
 from instrd.training.errors import TrainingError
-from instrd.training.net_answers import Doubles, logits_of, softmax
+from instrd.training.net_answers import Doubles, logits_of
 from instrd.training.windows import Windows
 
 WINDOWS_A_CLIP = 4
@@ -50,7 +51,7 @@ def calibrate_clips(net: nn.Module, parts: Parts, windows: Windows) -> ClipCalib
     logits, truth = _judged(net, parts, windows)
     weights = 1.0 / np.bincount(truth, minlength=len(parts.labels))[truth]
     temperature = fit_temperature(logits, truth, weights)
-    p = softmax(logits / temperature)
+    p = softmax(logits / temperature, axis=1)
     places = range(len(parts.labels))
     least = max(_THRESHOLD_LEAST, _OVER_CHANCE / len(parts.labels))
     on = [threshold_of(p[truth != k, k], weights[truth != k], least) for k in places]
@@ -74,7 +75,7 @@ def fit_temperature(logits: Doubles, truth: NDArray[np.int64], weights: Doubles)
     """Return the temperature of the least weighted cross-entropy (Guo et al. 2017)."""
 
     def loss(log_temperature: float) -> float:
-        p = softmax(logits / np.exp(log_temperature))
+        p = softmax(logits / np.exp(log_temperature), axis=1)
         own = p[np.arange(len(truth)), truth]
         return float(-np.average(np.log(own + 1e-12), weights=weights))
 
@@ -106,7 +107,8 @@ def _onset_lag(
     """Return the median of the frames from a clip's onset to its label's threshold_on."""
     lags = []
     for example in _spread(parts.validation):
-        p = softmax(logits_of(net, windows.from_onset(example, _LONGEST_LAG)) / temperature)
+        logits = logits_of(net, windows.from_onset(example, _LONGEST_LAG))
+        p = softmax(logits / temperature, axis=1)
         reached = np.flatnonzero(p[:, example.label] >= on[example.label])
         if len(reached):
             lags.append(int(reached[0]))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from instrd.training.errors import TrainingError
 from instrd.training.music import (
@@ -79,7 +80,7 @@ class Excerpts:
             if _is_heard(frames):
                 break
         start = place * STEP_FRAMES
-        tags = 1.0 / (1.0 + np.exp(-recording.logits[place].astype(np.float32)))
+        tags = expit(recording.logits[place].astype(np.float32))
         return Excerpt(
             frames, tags, recording.labelled, self._second(recording, start, len(frames))
         )

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 import torch
+from scipy.special import softmax
 from torch import nn
 
 from instrd.models.registry import architecture
@@ -20,7 +21,7 @@ from instrd.training.fit_svm import fit_svm
 from instrd.training.frame_cache import FrameCache, Watch, unwatched
 from instrd.training.labelled_folder import LabelledFolder, name_below, without_partner
 from instrd.training.machines import join
-from instrd.training.net_answers import logits_of, softmax
+from instrd.training.net_answers import logits_of
 from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_result, write_result
 from instrd.training.run_data import read_split, refuse_other_data, write_data
 from instrd.training.run_files import (
@@ -164,7 +165,7 @@ def _answers(
 
 
 def _mean_p(fitted: Fitted, example: Example) -> tuple[float, ...]:
-    p = softmax(logits_of(fitted.net, fitted.windows.of_clip(example)))
+    p = softmax(logits_of(fitted.net, fitted.windows.of_clip(example)), axis=1)
     return tuple(p.mean(axis=0).round(5).tolist())
 
 

@@ -20,10 +20,3 @@ def logits_of(net: nn.Module, windows: Floats) -> Doubles:
         ]
         logits: Doubles = torch.cat(pieces).double().cpu().numpy()
     return logits
-
-
-def softmax(logits: Doubles) -> Doubles:
-    """Map logits (n, labels) to probabilities."""
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p: Doubles = odds / odds.sum(axis=1, keepdims=True)
-    return p
