@@ -4,13 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchaudio_anywhere import torchaudio
 
-from instrd.models.cpu_builds import allow_cpu_builds
 from instrd.models.frontend import FrameStream, FrontEnd, frames_of
-
-allow_cpu_builds()
-
-import torchaudio  # noqa: E402 - only importable after the line above
 
 SLANEY = FrontEnd()
 HTK = FrontEnd(
