@@ -24,8 +24,8 @@ from instrd.training.labelled_folder import LabelledFolder
 from instrd.training.layouts import read_folder
 from instrd.training.recipe import RECIPE
 from instrd.training.results import METRICS, RunResult
-from instrd.training.run_data import DATA
-from instrd.training.run_files import SPLIT, read_recipe_of
+from instrd.training.run_data import DATA, SPLIT
+from instrd.training.run_files import read_recipe_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

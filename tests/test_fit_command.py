@@ -20,7 +20,7 @@ from instrd.training.export_clips import credits_in
 from instrd.training.pool import MANIFEST
 from instrd.training.recipe import RECIPE, Recipe, read_recipe
 from instrd.training.results import read_result
-from instrd.training.run_files import SPLIT
+from instrd.training.run_data import SPLIT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -23,13 +23,12 @@ from instrd.training.labelled_folder import LabelledFolder, name_below, without_
 from instrd.training.machines import join
 from instrd.training.net_answers import logits_of
 from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_result, write_result
-from instrd.training.run_data import read_split, refuse_other_data, write_data
+from instrd.training.run_data import read_split, refuse_other_data, write_data, write_split
 from instrd.training.run_files import (
     read_recipe_of,
     take_time,
     write_pictures,
     write_recipe,
-    write_split,
     write_weights,
 )
 from instrd.training.windows import Windows

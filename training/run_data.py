@@ -9,10 +9,11 @@ from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.clip_split import Example, Parts, group_of, name_of
 from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import Clip, LabelledFolder, Labels, name_below, text_of
-from instrd.training.run_files import SPLIT
 from instrd.training.struct_files import read_json, write_json
 
 DATA = "data.json"
+SPLIT = "split.json"
+_PARTS = ("train", "validation", "test")
 _UNKNOWN = f"does not say what it was fitted on: no {DATA}; fit anew, with another --run"
 
 
@@ -53,6 +54,15 @@ def refuse_other_data(run: Path, folder: LabelledFolder) -> None:
         raise TrainingError(run, reason)
 
 
+def write_split(run: Path, root: Path, parts: Parts) -> None:
+    """Write which clip was in which part."""
+    table = {
+        part: [Row(name_below(root, e.path), parts.labels[e.label]) for e in getattr(parts, part)]
+        for part in _PARTS
+    }
+    write_json(run / SPLIT, table)
+
+
 def read_split(run: Path, recipe: ClipRecipe, folder: LabelledFolder) -> Parts:
     """Return the parts of a run as they were divided when it began; raises `TrainingError`."""
     table = read_json(run / SPLIT, dict[str, list[Row]], f"holds no {SPLIT}")
@@ -69,9 +79,7 @@ def read_split(run: Path, recipe: ClipRecipe, folder: LabelledFolder) -> Parts:
         clip = clips[row.path, row.label]
         return Example(clip.path, labels.index(row.label), group_of(clip))
 
-    train, validation, test = (
-        tuple(map(example, table.get(part, ()))) for part in ("train", "validation", "test")
-    )
+    train, validation, test = (tuple(map(example, table.get(part, ()))) for part in _PARTS)
     return Parts(labels, train, validation, test)
 
 

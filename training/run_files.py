@@ -1,4 +1,4 @@
-"""The files of a run folder besides its result: recipe, split, weights, pictures, time."""
+"""The files of a run folder besides its result and its data: recipe, weights, pictures, time."""
 
 import time
 from collections.abc import Iterator
@@ -11,15 +11,12 @@ from torch import nn
 from instrd.models.bundle import WEIGHTS
 from instrd.models.new_file import new_file
 from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.clip_split import Parts
 from instrd.training.errors import TrainingError
-from instrd.training.labelled_folder import name_below
 from instrd.training.plots import confusion, curves
 from instrd.training.recipe import RECIPE
 from instrd.training.results import RunResult, confusion_of
 from instrd.training.struct_files import read_json, write_json
 
-SPLIT = "split.json"
 SECONDS = "seconds.txt"
 CURVES, CONFUSION = "curves.png", "confusion.png"
 
@@ -65,18 +62,6 @@ def read_recipe_of(run: Path) -> ClipRecipe | None:
     if not (run / RECIPE).is_file():
         return None
     return read_json(run / RECIPE, ClipRecipe, f"its {RECIPE} cannot be read")
-
-
-def write_split(run: Path, root: Path, parts: Parts) -> None:
-    """Write which clip was in which part."""
-    table = {
-        part: [
-            {"path": name_below(root, e.path), "label": parts.labels[e.label]}
-            for e in getattr(parts, part)
-        ]
-        for part in ("train", "validation", "test")
-    }
-    write_json(run / SPLIT, table)
 
 
 def write_weights(run: Path, net: nn.Module) -> None:
