@@ -1,4 +1,4 @@
-"""instrd-train: renders stems, fits a net, exports its bundle, measures it."""
+"""instrd-train: its commands, and what is told where one cannot go on."""
 
 import sys
 from io import TextIOWrapper

@@ -1,4 +1,8 @@
-"""How good a one-label bundle is on clips held out from its training, judged as the daemon does."""
+"""How good a one-label bundle is on clips held out from its training, heard hop by hop as live.
+
+A piece is judged by the plain mean of its judgements, which `instrd classify` and evaluation.py
+weigh by how much they heard (models/pooling.py).
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

@@ -24,7 +24,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The examples of a run; a group lies in one part only."""
+    """The examples of a run; a group lies in one part only, unless its folder names the parts."""
 
     labels: tuple[str, ...]
     train: tuple[Example, ...]

@@ -193,7 +193,7 @@ def finishing(recipe: Recipe) -> Recipe:
 def ending(recipe: Recipe, parts: tuple[Part, ...]) -> Recipe:
     """Return the recipe of the last steps, of some parts; raises `TrainingError`.
 
-    Its seed is another, so that they are not of the very segments of the first ones.
+    Its seed is another, so that they hear other segments than the first ones did.
     """
     if recipe.last is None:
         raise TrainingError("--last", f"the recipe {recipe.name} has no [last]")

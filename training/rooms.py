@@ -45,7 +45,7 @@ def noise(length: int, rng: np.random.Generator) -> Floats:
 
 
 def clipped(signal: Floats, drive: float) -> Floats:
-    """Return the signal through a soft clipper, peak near 1 / drive kept small by tanh."""
+    """Return the signal through a soft clipper, its peak the same as before."""
     peak = np.float32(max(float(np.abs(signal).max()), 1e-9))
     driven: Floats = np.tanh(signal / peak * np.float32(drive)) * peak / np.float32(np.tanh(drive))
     return driven
