@@ -8,6 +8,7 @@ the teacher's music (`instrd-train teach`); a GPU is used if there is one.
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing import get_start_method
 from pathlib import Path
 from unittest.mock import patch
 
@@ -74,7 +75,12 @@ def main() -> None:
 
 
 def fit_variant(variant: Variant, chosen: argparse.Namespace) -> None:
-    """Fit one variant; all have the same steps, segments a step and learning rates."""
+    """Fit one variant; all have the same steps, segments a step and learning rates.
+
+    Effects are taken from this process, and with it from workers that are forks of it, no others.
+    """
+    if not variant.effects and chosen.workers and get_start_method() != "fork":
+        raise SystemExit("without effects only forked workers mix: give --workers 0 here")
     recipe = read_recipe(chosen.recipe)
     fit = msgspec.structs.replace(
         recipe.fit, steps=chosen.steps, batch=chosen.batch, lessons=chosen.batch // 3

@@ -80,6 +80,17 @@ def test_variants_are_fitted_alike_but_for_their_change_and_then_measured(
     assert all(0.0 <= float(share.rstrip("%")) <= 100.0 for r in rows for share in r.split()[1:])
 
 
+def test_workers_that_would_mix_with_all_effects_are_refused(
+    tmp_path: Path, bank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ablation, "get_start_method", lambda: "spawn")
+    chosen = options(tmp_path, bank, "no-effects")
+    with pytest.raises(SystemExit, match="give --workers 0"):
+        fit_variant(VARIANTS["no-effects"], chosen)
+    chosen.workers = 0
+    fit_variant(VARIANTS["no-effects"], chosen)
+
+
 def test_windows_are_of_what_plays_and_no_other_instrument(bank: Path) -> None:
     recipe = read_recipe(BASE)
     flute, piano = (recipe.labels.index(label) for label in ("flute", "piano"))
