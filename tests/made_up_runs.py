@@ -32,7 +32,8 @@ RECIPES = [recipe(architecture) for architecture in MODELS]
 
 def answer(path: str, label: str, named: str, p: float = 0.7) -> Answer:
     rest = (1.0 - p) / (len(LABELS) - 1)
-    return Answer(path, label, tuple(p if name == named else rest for name in LABELS))
+    odds = tuple(p if name == named else rest for name in LABELS)
+    return Answer(path, label, odds, sha256=f"that of {path}")
 
 
 def result(named: dict[str, tuple[str, str]], name: str = "a-cnn", p: float = 0.7) -> RunResult:

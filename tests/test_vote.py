@@ -53,4 +53,5 @@ def test_only_clips_that_all_answered_are_answered_and_costs_add_up() -> None:
     more = result({"a.wav": ("drum", "drum"), "b.wav": ("drum", "drum")})
     joined = vote([more, says("drum")], [1.0, 1.0], "majority")
     assert [a.path for a in joined.answers] == ["a.wav"]
+    assert joined.answers[0].sha256 == more.answers[0].sha256
     assert (joined.parameters, joined.training_s) == (2000, 120.0)

@@ -1,7 +1,6 @@
 """Whether two runs differ by more than chance, on the test clips that both answered."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from instrd.training.intervals import CHANCE, mcnemar
 from instrd.training.results import RunResult
@@ -26,12 +25,8 @@ class Comparison:
 
 
 def compare(a: RunResult, b: RunResult) -> Comparison:
-    """Pair the answers by sound and true label, wherever the files lay.
-
-    Runs of before, which do not tell the sound of a file, are paired by path.
-    """
-    by_sound = all(answer.sha256 for result in (a, b) for answer in result.answers)
-    right_a, right_b = (_right(result, "sha256" if by_sound else "path") for result in (a, b))
+    """Pair the answers by sound and true label, wherever the files lay."""
+    right_a, right_b = _right(a), _right(b)
     shared = right_a.keys() & right_b.keys()
     return Comparison(
         shared=len(shared),
@@ -40,5 +35,5 @@ def compare(a: RunResult, b: RunResult) -> Comparison:
     )
 
 
-def _right(result: RunResult, key: Literal["sha256", "path"]) -> dict[tuple[str, str], bool]:
-    return {(getattr(a, key), a.label): result.named(a) == a.label for a in result.answers}
+def _right(result: RunResult) -> dict[tuple[str, str], bool]:
+    return {(a.sha256, a.label): result.named(a) == a.label for a in result.answers}

@@ -28,8 +28,8 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The true one."""
     p: tuple[float, ...]
     """Probability of each of the result's labels."""
-    sha256: str = ""
-    """Of the file; runs of before do not tell it."""
+    sha256: str
+    """Of the file."""
 
 
 class RunResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

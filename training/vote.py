@@ -25,13 +25,14 @@ def vote(results: Sequence[RunResult], weights: Sequence[float], rule: Rule) -> 
 
     def joined(key: tuple[str, str]) -> Answer:
         answers = [answers[key] for answers in own]
+        sound = answers[0].sha256
         p = [_p(result, a, labels) for result, a in zip(results, answers, strict=True)]
         mean = _weighted(p, [1.0] * len(p))
         if rule == "mean p":
-            return Answer(*key, mean)
+            return Answer(*key, mean, sound)
         names = [result.named(a) for result, a in zip(results, answers, strict=True)]
         votes = _weighted([[float(name == label) for label in labels] for name in names], weights)
-        return Answer(*key, _weighted([votes, mean], [1.0, _TIE]))
+        return Answer(*key, _weighted([votes, mean], [1.0, _TIE]), sound)
 
     return RunResult(
         name=f"{rule} of {', '.join(result.name for result in results)}",
