@@ -24,7 +24,19 @@ from instrd.training.material import Material
 from instrd.training.mixtures import Mixer
 from instrd.training.recipe import Recipe, read_recipe
 from instrd.training.rooms import equaliser
-from instrd.training.stems import BANK, NOISES, ORGANS, SINGING, SINSY, SPEAKERS, Track, read_tracks
+from instrd.training.stems import (
+    BANK,
+    BANK_SPLIT,
+    NOISES,
+    ORGANS,
+    SINGING,
+    SINSY,
+    SPEAKERS,
+    Track,
+    read_tracks,
+    refuse_other_split,
+)
+from instrd.training.struct_files import write_json
 
 Change = Callable[[Recipe], Recipe]
 Keep = Callable[[Track, Recipe], bool]
@@ -86,13 +98,15 @@ def fit_variant(variant: Variant, chosen: argparse.Namespace) -> None:
         recipe.fit, steps=chosen.steps, batch=chosen.batch, lessons=chosen.batch // 3
     )
     recipe = variant.change(msgspec.structs.replace(recipe, fit=fit))
+    refuse_other_split(chosen.stems, recipe)
     chosen.run.mkdir(parents=True, exist_ok=True)
     kept = [track for track in read_tracks(chosen.stems) if variant.keep(track, recipe)]
     there = [
         msgspec.structs.replace(track, file=str((chosen.stems / track.file).resolve()))
         for track in kept
     ]
-    (chosen.run / BANK).write_bytes(msgspec.json.encode(there))
+    write_json(chosen.run / BANK, there)
+    write_json(chosen.run / BANK_SPLIT, recipe.split)
     material = Material(chosen.run, chosen.music if variant.music else None)
     off: dict[str, object] = {"equaliser": equaliser}
     if not variant.effects:

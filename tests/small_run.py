@@ -10,7 +10,8 @@ from instrd.training.material import Material
 from instrd.training.music import FRONT_END, INDEX, NAMES, STEP_FRAMES, WINDOW_FRAMES, Entry
 from instrd.training.opinions import opinion_tags
 from instrd.training.recipe import PARTS, Recipe, read_recipe
-from instrd.training.stems import BANK, Track, framed
+from instrd.training.stems import BANK, BANK_SPLIT, Track, framed
+from instrd.training.struct_files import write_json
 from instrd.training.teacher_net import TAGS
 
 _NAMED = opinion_tags()
@@ -46,7 +47,8 @@ def small_bank(folder: Path) -> Path:
             rows = framed(sound, read_recipe(BASE).front_end)
             np.save(folder / file, rows)
             tracks.append(Track(file, label, "made up", part, len(rows)))
-    (folder / BANK).write_bytes(msgspec.json.encode(tracks))
+    write_json(folder / BANK, tracks)
+    write_json(folder / BANK_SPLIT, read_recipe(BASE).split)
     return folder
 
 

@@ -10,7 +10,8 @@ from small_run import BASE, small_music
 
 from instrd.training.fitted import recipe_of
 from instrd.training.recipe import PARTS, Recipe, read_recipe
-from instrd.training.stems import BANK, NOISES, Track
+from instrd.training.stems import BANK, BANK_SPLIT, NOISES, Track
+from instrd.training.struct_files import write_json
 
 ORIGINS = ("a library", "a library, played", "FluidR3_GM", NOISES)
 
@@ -32,7 +33,8 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 file = f"{part}-{origin}-{label}.npy"
                 np.save(folder / file, rows.astype(np.float16))
                 tracks.append(Track(file, label, origin, part, len(rows)))
-    (folder / BANK).write_bytes(msgspec.json.encode(tracks))
+    write_json(folder / BANK, tracks)
+    write_json(folder / BANK_SPLIT, read_recipe(BASE).split)
     return folder
 
 

@@ -20,7 +20,14 @@ from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
 from instrd.training.recipe import PARTS, Split, ending, finishing, guiding
 from instrd.training.results import METRICS
-from instrd.training.stems import BANK_SPLIT, Sounds, read_bank, read_tracks, render_bank
+from instrd.training.stems import (
+    BANK_SPLIT,
+    Sounds,
+    read_bank,
+    read_tracks,
+    refuse_other_split,
+    render_bank,
+)
 from instrd.training.struct_files import write_json
 
 pytestmark = pytest.mark.usefixtures("one_thread", "a_few_windows")
@@ -169,6 +176,7 @@ def test_a_run_goes_on_with_what_it_has_heard_and_nothing_else(tmp_path: Path) -
         finishing(recipe),
     ]
     for other in others:
+        write_json(data.bank / BANK_SPLIT, other.split)  # rendered anew
         with pytest.raises(TrainingError, match="holds a run that hears something else"):
             fit(other, data, run=run, until=2)
     assert {file.name: file.read_bytes() for file in run.iterdir()} == kept
@@ -177,15 +185,27 @@ def test_a_run_goes_on_with_what_it_has_heard_and_nothing_else(tmp_path: Path) -
         fit(recipe, data, run=run, until=2)
 
 
-@pytest.mark.parametrize("is_there", [True, False])
-def test_only_a_bank_that_is_begun_tells_its_split(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+def test_a_bank_tells_its_split_from_its_start_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stems, "_jobs", lambda *_: [])
     monkeypatch.setattr(stems, "check_soundfonts", list)
-    bank = small_material(tmp_path).bank if is_there else tmp_path / "new"
-    render_bank(small_recipe(), Sounds([], tmp_path), folder=bank, processes=1)
-    assert (bank / BANK_SPLIT).exists() != is_there
+    recipe, sounds, bank = small_recipe(), Sounds([], tmp_path), tmp_path / "new"
+    render_bank(recipe, sounds, folder=bank, processes=1)
+    refuse_other_split(bank, recipe)
+    other = small_recipe(split=Split(("new",)))
+    render_bank(other, sounds, folder=bank, processes=1)  # no stem is there yet
+    refuse_other_split(bank, other)
+
+
+def test_stems_of_an_unknown_split_are_refused(tmp_path: Path) -> None:
+    recipe, data = small_recipe(), small_material(tmp_path)
+    (data.bank / BANK_SPLIT).unlink()
+    with pytest.raises(TrainingError, match=r"stems: holds no stems of a known \[split\]"):
+        fit(recipe, data, run=tmp_path / "run", until=1)
+    with pytest.raises(TrainingError, match=r"stems: holds no stems of a known \[split\]"):
+        render_bank(recipe, Sounds([], tmp_path), folder=data.bank, processes=1)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_bank_with_a_torn_stem_is_told(tmp_path: Path) -> None:
@@ -197,7 +217,6 @@ def test_a_bank_with_a_torn_stem_is_told(tmp_path: Path) -> None:
 
 def test_stems_of_another_split_are_refused(tmp_path: Path) -> None:
     recipe, data = small_recipe(), small_material(tmp_path)
-    write_json(data.bank / BANK_SPLIT, recipe.split)
     fit(recipe, data, run=tmp_path / "run", until=1)
     other = small_recipe(split=Split(("new",)))
     with pytest.raises(TrainingError, match="stems: holds stems of another"):

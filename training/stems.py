@@ -84,10 +84,11 @@ def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int)
     Raises `TrainingError`, of a soundfont that is missing before anything is rendered.
     """
     check_soundfonts(map(Path, recipe.stems.soundfonts))
-    refuse_other_split(folder, recipe)
+    if goes_on := any(folder.glob("*.npy")):
+        refuse_other_split(folder, recipe)
     jobs = _jobs(recipe, sounds)
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / BANK).is_file():  # what was rendered before may be of another split
+    if not goes_on:
         write_json(folder / BANK_SPLIT, recipe.split)
     with ProcessPoolExecutor(processes) as pool:
         waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
@@ -96,12 +97,9 @@ def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int)
 
 
 def refuse_other_split(folder: Path, recipe: Recipe) -> None:
-    """Raise `TrainingError` of a bank that holds out other sources than a recipe.
-
-    What was rendered before banks told their split is taken as it is.
-    """
-    file = folder / BANK_SPLIT
-    if file.is_file() and read_json(file, Split, "cannot be read") != recipe.split:
+    """Raise `TrainingError` of a bank that holds out other sources than a recipe."""
+    missing = f"holds no stems of a known [split]: no {BANK_SPLIT}; render into a new folder"
+    if read_json(folder / BANK_SPLIT, Split, missing) != recipe.split:
         reason = f"holds stems of another [split] than the recipe {recipe.name}; render others"
         raise TrainingError(folder, reason)
 
