@@ -15,7 +15,7 @@ from miniature import LABELS, changed, miniature, recipe, sound
 
 from instrd.models.bundle import WEIGHTS
 from instrd.training import epochs
-from instrd.training.checkpoint import CHECKPOINT
+from instrd.training.checkpoint import CHECKPOINT, load_checkpoint, write_checkpoint
 from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.epochs import TENSORBOARD
 from instrd.training.errors import TrainingError
@@ -140,6 +140,17 @@ def test_so_does_one_that_keeps_an_average_or_its_best(
         fit_clips(made, data, tmp_path / "cut", stopping_after(3))
     fit_clips(made, data, tmp_path / "cut")
     assert equal(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
+
+
+def test_the_time_of_a_stopped_run_is_kept_with_its_epochs(
+    data: LabelledFolder, tmp_path: Path
+) -> None:
+    with pytest.raises(CutError):
+        fit_clips(recipe(), data, tmp_path, stopping_after(2))
+    state = load_checkpoint(tmp_path)
+    assert state["seconds"] > 0.0
+    write_checkpoint(tmp_path, {**state, "seconds": 1000.0})
+    assert 1000.0 <= fit_clips(recipe(), data, tmp_path).training_s < 2000.0
 
 
 def test_a_finished_run_is_only_read(data: LabelledFolder, learned: Path) -> None:

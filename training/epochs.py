@@ -1,6 +1,7 @@
 """The training loop over labelled windows, resumable at every epoch."""
 
 import copy
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,8 @@ class Loop:
         self.average = Average(net, recipe.fit.average)
         self.best: dict[str, Tensor] = {}
         self.history: list[Epoch] = []
+        self.seconds = 0.0
+        """That these epochs took, in whatever processes."""
 
     def save(self, run: Path) -> None:
         state: dict[str, Any] = {
@@ -55,6 +58,7 @@ class Loop:
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.values,
             "best": self.best,
+            "seconds": self.seconds,
             "history": [msgspec.structs.astuple(epoch) for epoch in self.history],
         }
         write_checkpoint(run, state)
@@ -65,11 +69,15 @@ class Loop:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.values = state["average"]
         self.best = state["best"]
+        self.seconds = state["seconds"]
         self.history = [Epoch(*values) for values in state["history"]]
 
 
-def run_epochs(net: nn.Module, task: Task, watch: Watch) -> tuple[Epoch, ...]:
-    """Train `net` in place to the recipe's end, or until it gets no better; return the curve."""
+def run_epochs(net: nn.Module, task: Task, watch: Watch) -> tuple[tuple[Epoch, ...], float]:
+    """Train `net` in place to the recipe's end, or until it gets no better.
+
+    Returns the curve, and the seconds that all its epochs took.
+    """
     recipe = task.recipe
     loop = Loop(net, recipe)
     if (task.run / CHECKPOINT).is_file():
@@ -79,11 +87,13 @@ def run_epochs(net: nn.Module, task: Task, watch: Watch) -> tuple[Epoch, ...]:
     for number in watch(range(first, recipe.fit.epochs), recipe.name, recipe.fit.epochs - first):
         if _has_stalled(loop.history, recipe.fit.patience):
             break
+        began_s = time.monotonic()
         torch.manual_seed(recipe.seed * 1000 + number)
         epoch = Epoch(*_train(loop, task, number), *_validated(loop, task))
         loop.history.append(epoch)
         if _is_best(loop.history):
             loop.best = {name: value.clone() for name, value in _kept(loop, recipe).items()}
+        loop.seconds += time.monotonic() - began_s
         if board is not None:
             loop.save(task.run)
             for field, value in msgspec.structs.asdict(epoch).items():
@@ -93,7 +103,7 @@ def run_epochs(net: nn.Module, task: Task, watch: Watch) -> tuple[Epoch, ...]:
         board.close()
     keeps_best = recipe.fit.keep_best and loop.best
     net.load_state_dict(loop.best if keeps_best else _kept(loop, recipe))
-    return tuple(loop.history)
+    return tuple(loop.history), loop.seconds
 
 
 def _train(loop: Loop, task: Task, number: int) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Fits a recipe's net on labelled clips: windows in, a run folder with its result out."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,6 @@ from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_resu
 from instrd.training.run_data import read_split, refuse_other_data, write_data, write_split
 from instrd.training.run_files import (
     read_recipe_of,
-    take_time,
     write_pictures,
     write_recipe,
     write_weights,
@@ -117,15 +117,16 @@ class Fitted:
 def _fit(task: Task, watch: Watch) -> Fitted:
     recipe = task.recipe
     torch.manual_seed(recipe.seed)
-    with take_time(task.run) as clock:
-        net = built(recipe, len(task.parts.labels))
-        if recipe.architecture == "svm":
-            fit_svm(net, recipe, task.windows)
-            history: tuple[Epoch, ...] = ()
-        else:
-            _measure_scaling(net, task.windows)
-            history = run_epochs(net.to(task.place.device), task, watch)
-    return Fitted(recipe, net.eval(), history, clock.seconds, task.windows)
+    net = built(recipe, len(task.parts.labels))
+    if recipe.architecture == "svm":
+        history: tuple[Epoch, ...] = ()
+        began_s = time.monotonic()
+        fit_svm(net, recipe, task.windows)
+        training_s = time.monotonic() - began_s
+    else:
+        _measure_scaling(net, task.windows)
+        history, training_s = run_epochs(net.to(task.place.device), task, watch)
+    return Fitted(recipe, net.eval(), history, training_s, task.windows)
 
 
 def _measure_scaling(net: nn.Module, windows: Windows) -> None:
@@ -138,7 +139,7 @@ def _finish(run: Path, root: Path, parts: Parts, fitted: Fitted, left_out: tuple
         name=fitted.recipe.name,
         labels=parts.labels,
         parameters=sum(tensor.numel() for tensor in fitted.net.state_dict().values()),
-        training_s=fitted.training_s,
+        training_s=round(fitted.training_s, 1),
         history=fitted.history,
         answers=_answers(fitted, parts, parts.test, root),
         validation=_answers(fitted, parts, parts.validation, root),

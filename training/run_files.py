@@ -1,8 +1,5 @@
-"""The files of a run folder besides its result and its data: recipe, weights, pictures, time."""
+"""The files of a run folder besides its result and its data: recipe, weights, pictures."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import safetensors.torch
@@ -11,45 +8,12 @@ from torch import nn
 from instrd.models.bundle import WEIGHTS
 from instrd.models.new_file import new_file
 from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.errors import TrainingError
 from instrd.training.plots import confusion, curves
 from instrd.training.recipe import RECIPE
 from instrd.training.results import RunResult, confusion_of
 from instrd.training.struct_files import read_json, write_json
 
-SECONDS = "seconds.txt"
 CURVES, CONFUSION = "curves.png", "confusion.png"
-
-
-class Clock:
-    """Seconds that a run has taken, all its parts together."""
-
-    def __init__(self, before_s: float) -> None:
-        self._before_s = before_s
-        self._began_s = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        return round(self._before_s + time.monotonic() - self._began_s, 1)
-
-
-@contextmanager
-def take_time(run: Path) -> Iterator[Clock]:
-    """Take the time of a run that may have begun in an earlier process."""
-    file = run / SECONDS
-    clock = Clock(_seconds_in(file) if file.is_file() else 0.0)
-    try:
-        yield clock
-    finally:
-        with new_file(file) as out:
-            out.write(f"{clock.seconds}\n".encode())
-
-
-def _seconds_in(file: Path) -> float:
-    try:
-        return float(file.read_bytes())
-    except ValueError as error:
-        raise TrainingError(file, "says no seconds; without it they are counted anew") from error
 
 
 def write_recipe(run: Path, recipe: ClipRecipe) -> None:
