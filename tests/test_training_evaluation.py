@@ -117,6 +117,16 @@ def test_one_label_makes_no_pair(pool: Path) -> None:
     assert judge_pairs(np.zeros_like, clips, manifest, seed=0) == {}
 
 
+def test_clips_of_labels_that_the_net_does_not_know_are_left_out(pool: Path, folder: Path) -> None:
+    manifest = pool / "manifest.csv"
+    told = manifest.read_text()
+    manifest.write_text(told.replace("short.wav,piano", "short.wav,flute"))
+    assert evaluate(folder, [pool])["clips"]["rows"] == 1
+    manifest.write_text(told.replace("piano", "flute"))
+    with pytest.raises(TrainingError, match="holds no clip of an instrument"):
+        evaluate(folder, [pool])
+
+
 def test_a_pool_without_an_instrument_that_is_held_out_is_refused(pool: Path, folder: Path) -> None:
     manifest = pool / "manifest.csv"
     manifest.write_text(manifest.read_text().replace(f"piano,{HELD_OUT}", "piano,seen"))

@@ -40,13 +40,14 @@ def evaluate(folder: Path, roots: Sequence[Path]) -> dict[str, Any]:
         raise TrainingError(folder, "has heard all sources; evaluate the run that it began with")
     _, test = divide(read_pools(roots), recipe.split)
     heard = list(listen_to(bundle, test))
-    if all(one.label in bundle.manifest.background for one in heard):
+    instruments = set(bundle.manifest.labels) - set(bundle.manifest.background)
+    if not any(one.label in instruments for one in heard):
         reason = "holds no clip of an instrument to be heard that the recipe holds out; see [split]"
         raise TrainingError(", ".join(map(str, roots)), reason)
     net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
     judge = partial(mean_probabilities, net, calibration, bundle.manifest.front_end)
     noisy = judge(_noise_frames(bundle, recipe.seed))
-    known = [clip for clip in test if clip.label not in bundle.manifest.background]
+    known = [clip for clip in test if clip.label in instruments]
     measured: dict[str, Any] = rounded(_measured(heard, noisy, bundle.manifest))
     measured["pairs_1s"] = rounded(judge_pairs(judge, known, bundle.manifest, seed=recipe.seed))
     metrics = {**bundle.manifest.metrics, "held_out": measured}
