@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instrd.daemon.driftmeter import DriftMeter
 from instrd.daemon.sampleclock import LASTS_S, LATE_US, STEP_US, SampleClock, wall_ahead_us
 
 RATE_HZ = 48_000
@@ -147,6 +148,25 @@ def test_a_device_at_another_rate_than_it_claims_is_drift_and_its_times_are_near
     position = 120 * RATE_HZ - BLOCK
     true_us = BEGAN_US + position / RATE_HZ * 1e6 * (1 + ppm * 1e-6)
     assert abs(clock.time_us(position) - true_us) < 100_000 + abs(ppm) * (LASTS_S + 0.1)
+
+
+def test_a_rate_that_turns_wrong_or_right_is_noticed_however_long_the_other_lasted() -> None:
+    drift, position_s, t_s = DriftMeter(), 0.0, 0.0
+
+    def play(seconds: float, ppm: float) -> None:
+        nonlocal position_s, t_s
+        for _ in range(int(seconds)):
+            drift.feed(1.0, 1e6 * (t_s - position_s))
+            position_s, t_s = position_s + 1.0, t_s + 1.0 + ppm * 1e-6
+
+    play(20_000, 20.0)
+    assert drift.ppm == pytest.approx(20.0)
+    play(120, 88_435.0)
+    assert drift.ppm > 5000.0
+    play(20_000, 88_435.0)
+    assert drift.ppm == pytest.approx(88_435.0)
+    play(630, 20.0)
+    assert drift.ppm == pytest.approx(20.0, abs=0.01)
 
 
 class World:
