@@ -39,18 +39,23 @@ class Passage:
         return self._excused_hops > 0.0
 
     def take(self) -> Iterator[Hop | AnyMessage]:
-        """Yield the next hop, if there is one, after the gaps before it."""
+        """Yield the next hop, if there is one, after the gaps before it.
+
+        In a pause it is passed over, and from a live source all others that wait are, too.
+        """
         self._catch_up()
-        while isinstance(piece := self.epoch.ring.next_hop(), Lost):
-            yield from self._name_pause()
-            yield from self.stream.lose(piece.first, piece.count, piece.reason)
-            self._paused_at = self.stream.position
-        if piece is None:
-            return
-        if self.paused:
-            self._discard(piece)
-        else:
-            yield piece
+        while (piece := self.epoch.ring.next_hop()) is not None:
+            if isinstance(piece, Lost):
+                yield from self._name_pause()
+                yield from self.stream.lose(piece.first, piece.count, piece.reason)
+                self._paused_at = self.stream.position
+            elif not self.paused:
+                yield piece
+                return
+            else:
+                self._discard(piece)
+                if self.max_late_hops is None:
+                    return
 
     def excuse(self) -> None:
         """Take all hops that wait now, however late: nothing was slow, the loop was kept busy.
@@ -87,7 +92,8 @@ class Passage:
             yield from self.stream.lose(self._paused_at, passed_over, "paused")
 
     def _catch_up(self) -> None:
-        late = 0 if self.max_late_hops is None else self.waiting_hops - self.max_late_hops
+        most = None if self.paused else self.max_late_hops
+        late = 0 if most is None else self.waiting_hops - most
         if late > self._excused_hops:
             self.epoch.ring.skip_to_newest(1)
             self._excused_hops = 0.0

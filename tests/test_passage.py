@@ -12,7 +12,7 @@ from instrd.daemon.config import Config, ModelChoice
 from instrd.daemon.hearing import Hearing
 from instrd.daemon.passage import Passage
 from instrd.daemon.report import Place
-from instrd.daemon.ring import HopRing
+from instrd.daemon.ring import Hop, HopRing
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.stream import Stream, hop_samples
 
@@ -67,3 +67,26 @@ def test_a_backlog_that_does_not_shrink_is_excused_for_a_while_alone(
         skipped += late_hops(passage)
         come(passage, coming)
     assert skipped
+
+
+def test_a_pause_passes_over_all_that_waits_and_nothing_of_it_is_late(passage: Passage) -> None:
+    list(passage.pause())
+    for _ in range(3):
+        come(passage, 10)
+        assert list(passage.take()) == []
+        assert passage.waiting_hops == 0
+    (gap,) = passage.resume()
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.count) == ("paused", 30 * passage.stream.hop)
+    come(passage, 1)
+    (hop,) = passage.take()
+    assert isinstance(hop, Hop)
+    assert hop.first == gap.s1
+
+
+def test_what_is_excused_in_a_pause_is_passed_over_too(passage: Passage) -> None:
+    list(passage.pause())
+    come(passage, 10)
+    passage.excuse()
+    assert list(passage.take()) == []
+    assert not passage.is_excused
