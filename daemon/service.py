@@ -128,8 +128,8 @@ class Service:
     def change(self, config: Config) -> Iterator[AnyMessage]:
         """Go on with other thresholds, mask or model between two hops; yield what to tell.
 
-        Hops that come in while a model is loaded are judged by it, none is skipped; nor where it
-        is refused, and the old one goes on.
+        Hops that come in while a model is loaded are judged by it, or by the old one where it is
+        refused: all that the ring holds; of a longer load the oldest are lost as `overrun`.
         """
         passages = [one.passage for one in self.followed.values() if one.passage]
         try:
