@@ -46,6 +46,7 @@ MP3_SLACK_FRAMES = 1152
 """One block: some encoders count the one that holds the length."""
 MP3_LENGTH_MARKS: Final = (b"Xing", b"Info", b"VBRI")
 """One of them stands in the first block of an mp3 that tells its length."""
+NOTHING: Final = "no audio in it"
 MP3_LENGTH_WITHIN = 48
 """Bytes of the first block; its side information comes before the mark."""
 
@@ -153,11 +154,13 @@ class AudioFile:
         if not LOWEST_RATE_HZ <= self.rate_hz <= HIGHEST_RATE_HZ:
             allowed = f"{LOWEST_RATE_HZ}..{HIGHEST_RATE_HZ}"
             raise AudioFileError(self.path, f"got {self.rate_hz} Hz, allowed {allowed} Hz")
+        if not self._file.frames:
+            raise AudioFileError(self.path, NOTHING)
 
     def _check_count(self, count: int) -> None:
         promised = int(self._file.frames)
         if not count:
-            raise AudioFileError(self.path, "no audio in it")
+            raise AudioFileError(self.path, NOTHING)
         if self._file.subtype in {"VORBIS", "OPUS"}:
             return  # every page has been checked, and an encoder may jump in time between two
         if not self._tells_length:
