@@ -19,8 +19,8 @@ class ControlError(Exception):
     """The daemon did not answer, or answered in another language."""
 
 
-# A model is asked for by name; a leading dot or a slash would make it a path.
-BundleName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}\Z")]
+# A model is asked for by name, never by a path.
+BundleName = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
 ShortText = Annotated[str, Meta(max_length=64)]
 
 

@@ -12,7 +12,6 @@ from instrd.daemon.errors import ConfigError
 Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
 Dbfs = Annotated[float, Meta(ge=-120.0, le=0.0)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")]
 Pace = Literal["realtime", "fast"]
 Device = Literal["cpu", "cuda"]
 Section = msgspec.Struct
@@ -52,7 +51,7 @@ class SourceChoice(Section, frozen=True, forbid_unknown_fields=True):
 class ModelChoice(Section, frozen=True, forbid_unknown_fields=True):
     """Which model judges, and on what."""
 
-    name: Name = "base"
+    name: str = "base"
     device: Device = "cpu"
     folders: tuple[str, ...] = ()
     """Where further bundles lie."""

@@ -18,7 +18,7 @@ ALLOWED: Final = {
     "id": "text of up to 64 characters",
     "cmd": "text of up to 64 characters",
     "source": "the id of a source, 1 to 32 of a-z 0-9 _ -",
-    "model": "the name of a bundle, never a path: 1 to 64 of A-Z a-z 0-9 _ - .",
+    "model": "the name of a bundle, never a path: 1 to 32 of a-z 0-9 _ -",
     "labels": "a list of labels, each 1 to 64 characters, none of them / or a control character",
     "thresholds_on": THRESHOLDS,
     "thresholds_off": THRESHOLDS,

@@ -199,7 +199,8 @@ def find_bundle(name: str, folders: Iterable[Path] = ()) -> Bundle:
     """Return the bundle of that name from `folders`, else from those that came along."""
     bundles = list_bundles(folders)
     if name not in bundles:
-        raise BundleError(name, f"is not there; there are: {', '.join(bundles) or 'none'}")
+        told = name if NAME.fullmatch(name) else repr(name[:60])
+        raise BundleError(told, f"is not there; there are: {', '.join(bundles) or 'none'}")
     bundle = read_bundle(bundles[name])
     if bundle.manifest.name != name:
         raise BundleError(bundle.folder, f"calls itself {bundle.manifest.name}, allowed: {name}")
@@ -214,9 +215,8 @@ def list_bundles(folders: Iterable[Path] = ()) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in (*folders, BUNDLED):
         for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
-            if not NAME.fullmatch(manifest.parent.name):
-                continue
-            found.setdefault(manifest.parent.name, manifest.parent)
+            if NAME.fullmatch(manifest.parent.name):
+                found.setdefault(manifest.parent.name, manifest.parent)
     return found
 
 

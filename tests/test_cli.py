@@ -87,6 +87,11 @@ def test_classify_takes_folders_too(
         (["run", "--publish", "tcp://0.0.0.0:5570"], "CURVE"),
         (["--publish", "carrier-pigeon"], "carrier-pigeon"),
         (["run", "--model", "nothing"], "tones"),
+        (
+            ["run", "--model", "my.model\x1b"],
+            "'my.model\\x1b': is not there; there are: tones, base",
+        ),
+        (["classify", "x.wav", "--model", "../bundles/tones"], "'../bundles/tones': is not there"),
         (["run", "--device", "abacus"], "--device: got 'abacus', allowed: cpu, cuda"),
         (["classify", "x.wav", "--mask", "low,harp"], "--mask: got harp; model tones has: low"),
         (["classify", "x.wav", "--mask", ""], "--mask: got ''"),

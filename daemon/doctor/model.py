@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from instrd.daemon.config import Config
+from instrd.daemon.config import Config, key_shown
 from instrd.daemon.doctor.finding import Finding
 from instrd.daemon.hearing import Hearing
 from instrd.models.bundle import read_bundle
@@ -28,7 +28,7 @@ def check_bundle(folder: Path, folders: Sequence[Path]) -> Finding:
 
 def check_model(config: Config) -> Finding:
     """Say whether the chosen model can be loaded, judges silence and fits the settings."""
-    check = f"model {config.model.name}"
+    check = f"model {key_shown(config.model.name)}"
     began_s = time.monotonic()
     hearing = Hearing(config, "doctor")
     took_s = time.monotonic() - began_s
