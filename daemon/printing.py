@@ -83,12 +83,16 @@ class Printer(io.BufferedIOBase):
             log.warning("%d line(s) of %s were not written", lost, self.name)
 
     def _write_all(self) -> None:
+        end = b""  # of a line that was torn
         while (line := self._next()) is not None:
+            rest = bytearray(end + line)
             try:
-                _write(self._descriptor, line)
+                _write(self._descriptor, rest)
             except OSError as error:
+                end = b"\n" if len(rest) < len(line) else end
                 self._lose(error)
             else:
+                end = b""
                 self._tell_lost()
 
     def _next(self) -> bytes | None:
@@ -186,9 +190,10 @@ def _descriptor(stream: TextIO | None) -> int | None:
         return None
 
 
-def _write(descriptor: int, line: bytes) -> None:
-    while line:
+def _write(descriptor: int, rest: bytearray) -> None:
+    """Write it all; what is left is what an error kept from being written."""
+    while rest:
         try:
-            line = line[os.write(descriptor, line) :]
+            del rest[: os.write(descriptor, rest)]
         except BlockingIOError:  # whoever shares it has asked for that; this thread may wait
             select.select([], [descriptor], [])

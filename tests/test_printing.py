@@ -90,6 +90,30 @@ def test_a_full_disk_is_told_once_and_so_is_its_end(
         os.close(one)
 
 
+FILLS_A_DISK = """
+import resource, time
+from instrd.daemon.printing import Printer
+from instrd.daemon.signals import StopWish
+wish, printer = StopWish(), Printer(1, "standard output")
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, most))
+for lost, line in enumerate((b"first\\nis torn\\n", b"lost\\n"), 1):
+    printer.write(line)
+    while printer._lost < lost:
+        time.sleep(0.01)
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+printer.write(b"last\\n")
+printer.finish(wish)
+"""
+
+
+def test_a_line_that_a_full_disk_tore_ends_before_the_next(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        fill_it = [sys.executable, "-c", FILLS_A_DISK]
+        subprocess.run(fill_it, stdout=file, stderr=subprocess.PIPE, check=True, timeout=60)
+    assert (tmp_path / "file").read_bytes() == b"first\nis t\nlast\n"
+
+
 def test_what_a_reader_leaves_too_long_is_left_out_and_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
