@@ -171,6 +171,31 @@ def test_only_who_is_in_the_foreground_of_a_terminal_misses_it(
     assert stop.terminal is None
 
 
+WHILE_IT_LOADS = """
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "numpy":
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, {})
+sys.meta_path.insert(0, Interrupting())
+from instrd.daemon.entry import main
+sys.argv[1:] = ["--version"]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("handler", "code"), [("signal.default_int_handler", -signal.SIGINT), ("signal.SIG_IGN", 0)]
+)
+def test_an_interrupt_while_it_is_being_loaded_ends_it_without_a_word(
+    handler: str, code: int
+) -> None:
+    program = [sys.executable, "-c", WHILE_IT_LOADS.format(handler)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 def test_a_termination_is_a_wish_to_stop() -> None:
     stop = StopWish()
     with obey_signals(stop, ReloadWish()):
