@@ -61,7 +61,7 @@ class Hearing:
         One that is asked for by the same name is looked at: it may have been trained anew.
         """
         asked, served = config.model, self.config.model
-        if asked is served or asked != served:
+        if asked is served or (asked.name, asked.device) != (served.name, served.device):
             return asked is served
         return find_bundle(asked.name, model_folders(config)).sha256 == self.bundle.sha256
 

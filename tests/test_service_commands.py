@@ -13,7 +13,7 @@ from instrd.clients.control import KEYS, Request
 from instrd.clients.protocol import AnyMessage, Event, Frame, Gap, Model, State
 from instrd.daemon import hearing
 from instrd.daemon.commands import commands_of
-from instrd.daemon.config import Config, Threshold
+from instrd.daemon.config import Config, ModelChoice, Threshold
 from instrd.daemon.configfile import read_config
 from instrd.daemon.errors import InstrdError
 from instrd.daemon.service import Chosen
@@ -150,6 +150,24 @@ def test_a_model_that_was_trained_anew_under_its_name_takes_over_when_it_is_aske
         told = rig.of(Model)[-1]
         assert isinstance(told, Model)
         assert told.thresholds_on == (0.9, 0.9)
+
+
+def test_other_folders_of_models_change_no_model_that_is_the_same_in_them(
+    tone_config: Config, tone_model: Path, tmp_path: Path
+) -> None:
+    more = (str(tone_model), str(tmp_path))
+    fresh = msgspec.structs.replace(tone_config, model=ModelChoice(name="tones", folders=more))
+    rig = Rig(tone_config)
+    rig.commands = commands_of(rig.service, lambda: fresh)
+    rig.on_message = ask_during(rig, "reload")
+    with rig:
+        first = rig.service.hearing.classifier
+        rig.run(Played(tone(440.0, 2.0, RATE_HZ)))
+        assert rig.service.hearing.classifier is first
+        assert rig.service.hearing.config.model.folders == more
+    ends = [m.end_reason for m in rig.messages if isinstance(m, Event) and m.end_reason]
+    assert len(ends) == 1
+    assert ends != ["model_changed"]
 
 
 def test_commands_tell_what_is_there(rig: Rig) -> None:
