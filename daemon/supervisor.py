@@ -57,13 +57,11 @@ class Supervisor:
         self._send("STOPPING=1", f"STATUS=stopping: {reason}")
 
     def _tell_change(self, still: list[str]) -> None:
-        self._still = still
+        self._still, level, told = still, logging.WARNING, "sound is analysed again"
         if still:
             told = f"{', '.join(still)}: no sound is analysed any more, the watchdog is not told"
-            log.error("%s", told)
-        else:
-            told = "sound is analysed again"
-            log.warning("%s", told)
+            level = logging.ERROR
+        log.log(level, "%s", told)
         self._send(f"STATUS={told}")
 
     def _send(self, *lines: str) -> None:
