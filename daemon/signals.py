@@ -51,16 +51,10 @@ class Foreground:
 
     def is_lost(self) -> bool:
         """Say whether the process was in the foreground when last asked and has no terminal now."""
-        try:
-            terminal = os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
-        except OSError:
+        group = group_in_front()
+        if group is None:
             return self._in_front
-        try:
-            self._in_front = os.tcgetpgrp(terminal) == os.getpgrp()
-        except OSError:  # closed between the two calls: the next one sees it
-            return False
-        finally:
-            os.close(terminal)
+        self._in_front = group == os.getpgrp()
         return False
 
 
@@ -90,11 +84,11 @@ def obey_signals(stop: StopWish, reload: ReloadWish | None = None) -> Iterator[N
     by_nohup = former[signal.SIGHUP] == signal.SIG_IGN
     if by_nohup and reload is None:
         del former[signal.SIGHUP]
-    in_terminal = has_terminal() and not by_nohup
+    in_terminal = group_in_front() is not None and not by_nohup
     stop.terminal = None if by_nohup else Foreground()
 
     def obey(number: int, _frame: FrameType | None) -> None:
-        lost_terminal = in_terminal and not has_terminal()
+        lost_terminal = in_terminal and group_in_front() is None
         if number == signal.SIGHUP and reload is not None and not lost_terminal:
             reload.ask()
             return
@@ -111,10 +105,13 @@ def obey_signals(stop: StopWish, reload: ReloadWish | None = None) -> Iterator[N
             signal.signal(number, handler)
 
 
-def has_terminal() -> bool:
-    """Say whether the process has a terminal that can send it signals."""
+def group_in_front() -> int | None:
+    """Return which processes our terminal has in its foreground; None: we have no terminal."""
     try:
-        os.close(os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
+        terminal = os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            return os.tcgetpgrp(terminal)
+        finally:
+            os.close(terminal)
     except OSError:
-        return False
-    return True
+        return None

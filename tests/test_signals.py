@@ -52,10 +52,10 @@ def test_without_its_terminal_only_what_nohup_started_reloads(
     handler: signal.Handlers, reloads: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop, reload, former = StopWish(), ReloadWish(), signal.signal(signal.SIGHUP, handler)
-    monkeypatch.setattr(signals, "has_terminal", lambda: True)
+    monkeypatch.setattr(signals, "group_in_front", lambda: 1)
     try:
         with obey_signals(stop, reload):
-            monkeypatch.setattr(signals, "has_terminal", lambda: False)
+            monkeypatch.setattr(signals, "group_in_front", lambda: None)
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, former)
