@@ -1,5 +1,6 @@
 """How loud a hop is, and whether that is loud enough to listen to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,17 @@ def measure(samples: NDArray[np.float32]) -> Level:
         rms_dbfs=_dbfs(rms),
         peak_dbfs=_dbfs(float(magnitude.max())),
         clipped=int(np.count_nonzero(magnitude >= CLIPPED)),
+    )
+
+
+def joined(stretches: Sequence[tuple[Level, int]]) -> Level:
+    """Return the level of stretches that follow each other, each with its samples."""
+    total = sum(samples for _, samples in stretches)
+    power = sum(10.0 ** (level.rms_dbfs / 10.0) * samples for level, samples in stretches) / total
+    return Level(
+        rms_dbfs=_dbfs(power**0.5),
+        peak_dbfs=max(level.peak_dbfs for level, _ in stretches),
+        clipped=sum(level.clipped for level, _ in stretches),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from instrd.clients import protocol
 from instrd.daemon.decision import SILENCE, UNKNOWN, Decision, Judgement, Rules
-from instrd.daemon.level import Level
+from instrd.daemon.level import Level, joined
 from instrd.daemon.listener import Heard
 from instrd.daemon.sampleclock import LATE_US, SampleClock
 from instrd.daemon.track import Change, Sounding
@@ -46,7 +46,8 @@ class Reporter:
         self._stated: object = None
         self._stated_at = 0
         self._level_at: int | None = None
-        self._clipped = 0
+        self._unsaid: list[tuple[Level, int]] = []
+        """Levels since the last one that was told, each with its samples."""
         self._ended_us: dict[str, int] = {}
         """When each label was last off."""
 
@@ -150,19 +151,20 @@ class Reporter:
             yield self.state(decision, heard)
 
     def level(self, heard: Heard) -> Iterator[protocol.Level]:
-        """Return the level, ten times a second at most."""
-        self._clipped += heard.level.clipped
+        """Return the level since the last one, ten times a second at most."""
+        self._unsaid.append((heard.level, heard.samples))
         every = LEVEL_EVERY_S * self._place.rate_hz
         if self._level_at is not None and heard.end - self._level_at < every:
             return
         self._level_at = heard.end
+        level = joined(self._unsaid)
+        self._unsaid.clear()
         yield protocol.Level(
             source=self._place.source,
-            rms_dbfs=round(heard.level.rms_dbfs, 1),
-            peak_dbfs=round(heard.level.peak_dbfs, 1),
-            clipped=self._clipped,
+            rms_dbfs=round(level.rms_dbfs, 1),
+            peak_dbfs=round(level.peak_dbfs, 1),
+            clipped=level.clipped,
         )
-        self._clipped = 0
 
     def _key(self, decision: Decision, heard: Heard | None) -> tuple[object, ...]:
         ids = tuple(one.id for one, _ in decision.sounding)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from instrd.clients.protocol import SILENCE_DBFS
-from instrd.daemon.level import Gate, measure
+from instrd.daemon.level import Gate, joined, measure
 
 
 def sine(amplitude: float, samples: int = 4800) -> np.ndarray:
@@ -19,6 +19,15 @@ def test_a_sine_of_full_scale_has_its_rms_3_db_below_its_peak() -> None:
 def test_digital_silence_is_the_floor_not_infinity() -> None:
     level = measure(np.zeros(10, np.float32))
     assert (level.rms_dbfs, level.peak_dbfs, level.clipped) == (SILENCE_DBFS, SILENCE_DBFS, 0)
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [100, 4000], [10, 11, 4799]])
+def test_levels_of_stretches_make_the_level_of_all(cuts: list[int]) -> None:
+    sound = sine(1.0) * np.linspace(0.01, 1.0, 4800, dtype=np.float32)
+    level = joined([(measure(part), len(part)) for part in np.split(sound, cuts)])
+    whole = measure(sound)
+    assert level.rms_dbfs == pytest.approx(whole.rms_dbfs, abs=1e-6)
+    assert (level.peak_dbfs, level.clipped) == (whole.peak_dbfs, whole.clipped)
 
 
 def gate() -> Gate:
