@@ -11,7 +11,6 @@ from typing import Annotated, Literal, TypeVar, get_args
 import msgspec
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import track
 
 from instrd.clients.control import ControlError
@@ -26,6 +25,7 @@ from instrd.daemon.doctor.command import doctor
 from instrd.daemon.errors import ConfigError, InstrdError, exit_code_of
 from instrd.daemon.exit_codes import ExitCode
 from instrd.daemon.hearing import Hearing, model_folders
+from instrd.daemon.logs import log_to_stderr
 from instrd.daemon.printing import FULL, complain, discard
 from instrd.daemon.recording.devices import list_devices
 from instrd.daemon.rules import check_labels
@@ -187,9 +187,7 @@ def models(config: ConfigFile = None) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit; what we raise on purpose is one sentence and its exit code."""
-    logging.basicConfig(
-        format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False)]
-    )
+    log_to_stderr()
     if isinstance(sys.stdout, TextIOWrapper):
         # A name that the terminal cannot show ends no program.
         sys.stdout.reconfigure(errors="replace")
