@@ -24,18 +24,8 @@ from instrd.training.material import Material
 from instrd.training.mixtures import Mixer
 from instrd.training.recipe import Recipe, read_recipe
 from instrd.training.rooms import equaliser
-from instrd.training.stems import (
-    BANK,
-    BANK_SPLIT,
-    NOISES,
-    ORGANS,
-    SINGING,
-    SINSY,
-    SPEAKERS,
-    Track,
-    read_tracks,
-    refuse_other_split,
-)
+from instrd.training.stem_jobs import NOISES, ORGANS, SINGING, SINSY, SPEAKERS
+from instrd.training.stems import BANK, BANK_SPLIT, Track, read_tracks, refuse_other_split
 from instrd.training.struct_files import write_json
 
 Change = Callable[[Recipe], Recipe]

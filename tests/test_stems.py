@@ -14,20 +14,18 @@ from instrd.training.errors import TrainingError
 from instrd.training.export import _credits
 from instrd.training.pool import read_pool
 from instrd.training.renders import Source, chained, ringing, sampled
-from instrd.training.stems import (
-    BANK,
+from instrd.training.stem_jobs import (
     ORGANS,
     SINGING,
     SINSY,
     SPEAKERS,
     Job,
     Sounds,
-    _jobs,
     _pool_jobs,
     _synthetic_jobs,
-    read_tracks,
-    render_bank,
+    stem_jobs,
 )
+from instrd.training.stems import BANK, read_tracks, render_bank
 from instrd.training.trained_singing import CREDIT
 
 RATE_HZ = 16_000
@@ -117,11 +115,11 @@ def test_pools_go_together_unless_they_have_the_same_instrument_of_one_source(
         small_pool(tmp_path / "second", "keys drum notes", "solo flute notes"),
     ]
     recipe = small_recipe()
-    made = {(job.label, job.origin) for job in _jobs(recipe, Sounds(pools, midi))}
+    made = {(job.label, job.origin) for job in stem_jobs(recipe, Sounds(pools, midi))}
     assert made >= {("flute", "keys"), ("drum", "keys"), ("flute", "solo")}
     pools.append(small_pool(tmp_path / "third", "solo flute notes"))
     with pytest.raises(TrainingError, match=r"third: has flute of solo.* as a pool before has"):
-        _jobs(recipe, Sounds(pools, midi))
+        stem_jobs(recipe, Sounds(pools, midi))
 
 
 def test_ringing_notes_lose_the_silence_around_them_and_keep_their_length(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from instrd.training.material import Material
 from instrd.training.optimisation import Muon, rate_share
 from instrd.training.recipe import PARTS, Split, ending, finishing, guiding
 from instrd.training.results import METRICS
+from instrd.training.stem_jobs import Sounds
 from instrd.training.stems import (
     BANK_SPLIT,
-    Sounds,
     read_bank,
     read_tracks,
     refuse_other_split,
@@ -188,7 +188,7 @@ def test_a_run_goes_on_with_what_it_has_heard_and_nothing_else(tmp_path: Path) -
 def test_a_bank_tells_its_split_from_its_start_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stems, "_jobs", lambda *_: [])
+    monkeypatch.setattr(stems, "stem_jobs", lambda *_: [])
     monkeypatch.setattr(stems, "check_soundfonts", list)
     recipe, sounds, bank = small_recipe(), Sounds([], tmp_path), tmp_path / "new"
     render_bank(recipe, sounds, folder=bank, processes=1)

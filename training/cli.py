@@ -60,7 +60,8 @@ def render(
 ) -> None:
     """Render the stems that mixtures are made of; minutes, once."""
     from instrd.training.recipe import read_recipe  # noqa: PLC0415 - each command loads its own
-    from instrd.training.stems import Sounds, render_bank  # noqa: PLC0415
+    from instrd.training.stem_jobs import Sounds  # noqa: PLC0415
+    from instrd.training.stems import render_bank  # noqa: PLC0415
 
     sounds = Sounds(data, midi, speech or [], sinsy=sinsy)
     render_bank(read_recipe(recipe), sounds, folder=stems, processes=processes)

@@ -28,7 +28,8 @@ from instrd.training.onnx_file import to_onnx
 from instrd.training.performances import GROOVE, POP909, SOUNDFONTS
 from instrd.training.pool import credits_of, divide, read_pools
 from instrd.training.recipe import Recipe
-from instrd.training.stems import SINSY, read_tracks, refuse_other_split
+from instrd.training.stem_jobs import SINSY
+from instrd.training.stems import read_tracks, refuse_other_split
 from instrd.training.trained_singing import CREDIT
 
 TEACHER = Credit("EfficientAT mn04", "MIT", "Schmid et al. 2023; its opinions, not its weights")
