@@ -1,5 +1,6 @@
 """The stem bank: what is made of which sources, and what is credited."""
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -10,11 +11,15 @@ from melodies import write_melody
 from small_run import small_bank, small_recipe
 from sounds import silence, tone
 
+from instrd.training import stems
 from instrd.training.errors import TrainingError
 from instrd.training.export import _credits
+from instrd.training.noises import noises
 from instrd.training.pool import read_pool
+from instrd.training.recipe import Recipe
 from instrd.training.renders import Source, chained, ringing, sampled
 from instrd.training.stem_jobs import (
+    NOISES,
     ORGANS,
     SINGING,
     SINSY,
@@ -157,3 +162,66 @@ def test_sinsy_sings_and_is_credited_only_where_asked(tmp_path: Path) -> None:
     sung = [msgspec.structs.replace(track, origin=SINSY) for track in read_tracks(bank)]
     (bank / BANK).write_bytes(msgspec.json.encode(sung))
     assert CREDIT in _credits(small_recipe(), [pool], bank)
+
+
+def recorded_pool(folder: Path, *rows: str) -> Path:
+    small_pool(folder, *rows)
+    for row in rows:
+        soundfile.write(folder / f"{row.split()[0]}.wav", tone(440.0, 2.0, RATE_HZ), RATE_HZ)
+    return folder
+
+
+def files_of(recipe: Recipe, pool: Path, midi: Path) -> list[str]:
+    return [job.file(recipe) for job in _pool_jobs(recipe, pool, Sounds([pool], midi))]
+
+
+def test_a_track_has_another_file_where_it_would_sound_otherwise_and_only_then(
+    tmp_path: Path,
+) -> None:
+    recipe, midi = small_recipe(), small_midi(tmp_path / "midi")
+    pool = recorded_pool(tmp_path / "pool", "keys flute notes", "solo flute phrases")
+    before = files_of(recipe, pool, midi)
+    fit = msgspec.structs.replace(recipe.fit, steps=9)
+    renamed = msgspec.structs.replace(recipe, name="mine", fit=fit)
+    pool.rename(tmp_path / "moved")
+    pool = tmp_path / "moved"
+    assert files_of(renamed, pool, midi) == before
+    shorter = msgspec.structs.replace(recipe.stems, repeats=2.0)
+    coarse = msgspec.structs.replace(recipe.front_end, hop=400)
+    for change in ({"stems": shorter}, {"front_end": coarse}, {"seed": 1}):
+        assert not set(files_of(small_recipe(**change), pool, midi)) & set(before)
+    # as long as it was, and of the same name
+    soundfile.write(pool / "solo.wav", tone(220.0, 2.0, RATE_HZ), RATE_HZ)
+    after = files_of(recipe, pool, midi)
+    assert [new == old for new, old in zip(after, before, strict=True)] == [True] * 3 + [False]
+
+
+def test_sources_whose_names_differ_in_case_or_a_dash_have_files_of_their_own() -> None:
+    render = partial(noises, 10, RATE_HZ)
+    origins = ("My Keys", "My-Keys", "my keys")
+    jobs = [Job("piano", origin, "train", render) for origin in origins]
+    assert len({job.file(small_recipe()) for job in jobs}) == 3
+
+
+def test_rendering_again_renders_what_has_changed_and_removes_what_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = {NOISES: RATE_HZ, "wind": RATE_HZ}
+
+    def jobs(*_: object) -> list[Job]:
+        made = {origin: partial(noises, length, RATE_HZ) for origin, length in plans.items()}
+        return [Job("other", origin, "train", render) for origin, render in made.items()]
+
+    monkeypatch.setattr(stems, "stem_jobs", jobs)
+    base = small_recipe()
+    recipe = small_recipe(stems=msgspec.structs.replace(base.stems, soundfonts=()))
+    bank = tmp_path / "bank"
+    assert render_bank(recipe, Sounds([], tmp_path), folder=bank, processes=1) == (2, 0)
+    plans["wind"] *= 2
+    (bank / read_tracks(bank)[0].file).write_bytes(b"torn")
+    assert render_bank(recipe, Sounds([], tmp_path), folder=bank, processes=1) == (2, 0)
+    del plans[NOISES]
+    assert render_bank(recipe, Sounds([], tmp_path), folder=bank, processes=1) == (0, 1)
+    (left,) = read_tracks(bank)
+    assert left.origin == "wind"
+    assert [file.name for file in bank.glob("*.npy")] == [left.file]

@@ -58,13 +58,14 @@ def render(
     sinsy: Sinsy = False,
     processes: int = 2,
 ) -> None:
-    """Render the stems that mixtures are made of; minutes, once."""
+    """Render the stems that mixtures are made of; again, those of which something has changed."""
     from instrd.training.recipe import read_recipe  # noqa: PLC0415 - each command loads its own
     from instrd.training.stem_jobs import Sounds  # noqa: PLC0415
     from instrd.training.stems import render_bank  # noqa: PLC0415
 
     sounds = Sounds(data, midi, speech or [], sinsy=sinsy)
-    render_bank(read_recipe(recipe), sounds, folder=stems, processes=processes)
+    new, kept = render_bank(read_recipe(recipe), sounds, folder=stems, processes=processes)
+    typer.echo(f"{stems}: {new} tracks rendered, {kept} kept")
 
 
 def main() -> None:

@@ -1,12 +1,14 @@
 """What stems are rendered of: one job for every track of the bank."""
 
+import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +40,17 @@ class Job:
     origin: str
     part: Part
     render: partial[Floats]
+
+    @property
+    def name(self) -> str:
+        return f"{self.label}-{self.origin}-{self.part}"
+
+    def file(self, recipe: Recipe) -> str:
+        """Return the name of the track's file, another one for what would sound otherwise."""
+        made_of = (self.name, recipe.seed, recipe.front_end, _told(self.render))
+        digest = hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()[:12]
+        plain = "".join(c if c.isalnum() else "-" for c in self.name.lower())
+        return f"{plain}-{digest}.npy"
 
 
 @dataclass(frozen=True)
@@ -152,3 +165,26 @@ def _shares(recipe: Recipe) -> tuple[tuple[Part, float], ...]:
 def _part_of(name: str, recipe: Recipe) -> Part:
     drawn = zlib.crc32(os.fsencode(name)) / 2**32
     return "calibrate" if drawn < recipe.stems.calibrate_share else "train"
+
+
+def _told(given: object) -> object:
+    """Return what a job's function is given as JSON can hold it; of files, what is in them."""
+    match given:
+        case partial():
+            return [given.func.__name__, _told(given.args), _told(list(given.keywords.items()))]
+        case Source():
+            clips = [(c.path, c.original, c.kind, given.data / c.path) for c in given.clips]
+            return [given.length, _told(clips)]
+        case Path():
+            found = given.stat()
+            digest = _digest(given, found.st_size, found.st_mtime_ns)
+            return [os.fsencode(given.name), digest]
+        case list() | tuple():
+            return [_told(part) for part in given]
+    return given
+
+
+@lru_cache(maxsize=100_000)  # the same scores are played by many
+def _digest(path: Path, _size: int, _changed_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -39,22 +39,31 @@ class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frames: int
 
 
-def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int) -> None:
-    """Render every track of the recipe into `folder`; keeps those already there.
+def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int) -> tuple[int, int]:
+    """Render every track of the recipe into `folder`; returns how many it rendered and kept.
 
-    Raises `TrainingError`, of a soundfont that is missing before anything is rendered.
+    A track is kept that would sound the same; one that the bank has no longer is removed. Raises
+    `TrainingError`, of a soundfont or a recording that is missing before anything is rendered.
     """
     check_soundfonts(map(Path, recipe.stems.soundfonts))
     if goes_on := any(folder.glob("*.npy")):
         refuse_other_split(folder, recipe)
     jobs = stem_jobs(recipe, sounds)
+    files = [folder / job.file(recipe) for job in jobs]
+    before = read_tracks(folder) if (folder / BANK).is_file() else []
     folder.mkdir(parents=True, exist_ok=True)
     if not goes_on:
         write_json(folder / BANK_SPLIT, recipe.split)
+    wanted = [pair for pair in zip(jobs, files, strict=True) if not _is_whole(pair[1])]
     with ProcessPoolExecutor(processes) as pool:
-        waiting = [pool.submit(_render, job, recipe, folder) for job in jobs]
-        tracks = [future.result() for future in waiting]
+        waiting = [pool.submit(_render, job, recipe, file) for job, file in wanted]
+        for future in waiting:
+            future.result()
+    tracks = [_track(job, file) for job, file in zip(jobs, files, strict=True)]
     write_json(folder / BANK, tracks)
+    for gone in {folder / Path(track.file).name for track in before} - set(files):
+        gone.unlink(missing_ok=True)
+    return len(wanted), len(tracks) - len(wanted)
 
 
 def refuse_other_split(folder: Path, recipe: Recipe) -> None:
@@ -93,16 +102,23 @@ def framed(sound: Floats, front_end: FrontEnd) -> NDArray[np.float16]:
     return np.column_stack((frames, levels)).astype(np.float16)
 
 
-def _render(job: Job, recipe: Recipe, folder: Path) -> Track:
-    name = f"{job.label}-{job.origin}-{job.part}".lower()
-    file = "".join(c if c.isalnum() else "-" for c in name) + ".npy"
-    if not (folder / file).is_file():
-        rng = np.random.default_rng([recipe.seed, zlib.crc32(name.encode())])
-        rate_hz = recipe.front_end.rate_hz
-        rooms = room_responses(rate_hz, rng)
-        overdriven = _OVERDRIVEN.get(job.label, _SELDOM)
-        sound = recorded(job.render(rng=rng), rate_hz, rooms, rng, overdriven=overdriven)
-        with new_file(folder / file) as out:
-            np.save(out, framed(sound, recipe.front_end))
-    frames = len(np.load(folder / file, mmap_mode="r"))
-    return Track(file, job.label, job.origin, job.part, frames)
+def _render(job: Job, recipe: Recipe, file: Path) -> None:
+    rng = np.random.default_rng([recipe.seed, zlib.crc32(job.name.lower().encode())])
+    rate_hz = recipe.front_end.rate_hz
+    rooms = room_responses(rate_hz, rng)
+    overdriven = _OVERDRIVEN.get(job.label, _SELDOM)
+    sound = recorded(job.render(rng=rng), rate_hz, rooms, rng, overdriven=overdriven)
+    with new_file(file) as out:
+        np.save(out, framed(sound, recipe.front_end))
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        _mapped(file)
+    except TrainingError:
+        return False
+    return True
+
+
+def _track(job: Job, file: Path) -> Track:
+    return Track(file.name, job.label, job.origin, job.part, len(_mapped(file)))
