@@ -127,6 +127,18 @@ def test_pools_go_together_unless_they_have_the_same_instrument_of_one_source(
         stem_jobs(recipe, Sounds(pools, midi))
 
 
+def test_a_label_that_no_soundfont_plays_is_told_before_anything_is_rendered(
+    tmp_path: Path,
+) -> None:
+    midi = small_midi(tmp_path / "midi")
+    pool = small_pool(tmp_path / "pool", "keys flute notes", "box accordion notes")
+    with pytest.raises(TrainingError, match=r"pool: got label accordion, allowed bass, cello, "):
+        stem_jobs(small_recipe(), Sounds([pool], midi))
+    strange = small_recipe(labels=("harp", "flute"))
+    with pytest.raises(TrainingError, match=r"recipe base: got label harp, allowed bass, "):
+        stem_jobs(strange, Sounds([], midi))
+
+
 def test_ringing_notes_lose_the_silence_around_them_and_keep_their_length(tmp_path: Path) -> None:
     pool = small_pool(tmp_path / "pool", "keys flute notes")
     note = np.concatenate([silence(0.5, RATE_HZ), tone(440.0, 1.0, RATE_HZ), silence(0.5, RATE_HZ)])

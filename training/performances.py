@@ -129,6 +129,12 @@ def read_notes(path: Path, *, track: str | None = None) -> list[Note]:
     return sorted(notes)
 
 
+def check_labels(where: Path | str, labels: Iterable[str]) -> None:
+    """Raise `TrainingError` of labels that no soundfont has a voice for."""
+    if strange := [label for label in labels if label not in VOICES]:
+        raise TrainingError(where, f"got label {', '.join(strange)}, allowed {', '.join(VOICES)}")
+
+
 def check_soundfonts(soundfonts: Iterable[Path]) -> None:
     """Raise `TrainingError` of one that is not there, before anything is rendered."""
     for soundfont in soundfonts:

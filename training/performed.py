@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from instrd.models.bundle import Credit
 from instrd.training.audit_sounds import SILENT
-from instrd.training.errors import TrainingError
 from instrd.training.new_folder import new_folder
 from instrd.training.performances import (
     GROOVE,
     POP909,
     SOUNDFONTS,
     VOICES,
+    check_labels,
     check_soundfonts,
     normalised,
     perform,
@@ -110,9 +110,7 @@ def render_folder(
     Raises `TrainingError`.
     """
     labels = list(dict.fromkeys(labels))
-    if strange := [label for label in labels if label not in VOICES]:
-        allowed = ", ".join(VOICES)
-        raise TrainingError(folder, f"got label {', '.join(strange)}, allowed {allowed}")
+    check_labels(folder, labels)
     check_soundfonts(soundfonts)
     performances = [
         Performance(label, soundfont, scores_for(label, midi), minutes, seed, performer)

@@ -16,7 +16,7 @@ from instrd.models.audiofile import files_below
 from instrd.training.errors import TrainingError
 from instrd.training.noises import noises
 from instrd.training.organs import play_organs
-from instrd.training.performances import scores_for
+from instrd.training.performances import check_labels, scores_for
 from instrd.training.pool import by_origin, divide, read_pool
 from instrd.training.recipe import Part, Recipe
 from instrd.training.renders import Source, chained, ringing, sampled, through_soundfont
@@ -68,6 +68,7 @@ class Sounds:
 
 def stem_jobs(recipe: Recipe, sounds: Sounds) -> list[Job]:
     """Return a job for every track of a recipe; raises `TrainingError`."""
+    check_labels(f"recipe {recipe.name}", recipe.labels)
     jobs: dict[tuple[str, str, Part], Job] = {}
     for pool in sounds.pools:
         own = {(job.label, job.origin, job.part): job for job in _pool_jobs(recipe, pool, sounds)}
@@ -80,6 +81,7 @@ def stem_jobs(recipe: Recipe, sounds: Sounds) -> list[Job]:
 
 def _pool_jobs(recipe: Recipe, data: Path, sounds: Sounds) -> Iterator[Job]:
     train, held_out = divide(read_pool(data), recipe.split)
+    check_labels(data, sorted({clip.label for clip in (*train, *held_out)}))
     grooves = scores_for("drum", sounds.midi)
     songs = scores_for("piano", sounds.midi)
     for clips in by_origin(train).values():
