@@ -1,6 +1,9 @@
 """The stem bank: what is made of which sources, and what is credited."""
 
+import time
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import active_children
 from pathlib import Path
 
 import msgspec
@@ -213,6 +216,39 @@ def test_sources_whose_names_differ_in_case_or_a_dash_have_files_of_their_own() 
     origins = ("My Keys", "My-Keys", "my keys")
     jobs = [Job("piano", origin, "train", render) for origin in origins]
     assert len({job.file(small_recipe()) for job in jobs}) == 3
+
+
+def fails(*, rng: np.random.Generator) -> np.ndarray:
+    raise TrainingError("score", f"fails, {rng.integers(2)}")
+
+
+def notes_down(folder: Path, released: Path, *, rng: np.random.Generator) -> np.ndarray:
+    """Tell by a file that this was rendered, once it may end."""
+    (folder / f"{rng.integers(2**62)}.begun").touch()
+    while not released.exists():
+        time.sleep(0.01)
+    return np.zeros(RATE_HZ, np.float32)
+
+
+def test_the_first_track_that_fails_ends_the_rendering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = tmp_path / "released"
+
+    class Releases(ProcessPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            released.touch()
+            for worker in active_children():
+                worker.join()
+
+    monkeypatch.setattr(stems, "ProcessPoolExecutor", Releases)
+    renders = [partial(fails), *(partial(notes_down, tmp_path, released) for _ in range(8))]
+    jobs = [Job("other", f"{place}", "train", render) for place, render in enumerate(renders)]
+    wanted = [(job, tmp_path / f"{job.origin}.npy") for job in jobs]
+    with pytest.raises(TrainingError, match="score: fails"):
+        stems._render_all(wanted, small_recipe(), 1)
+    assert len(list(tmp_path.glob("*.begun"))) <= 3  # what waits in the executor's own queue
 
 
 def test_rendering_again_renders_what_has_changed_and_removes_what_is_gone(

@@ -6,7 +6,7 @@ import soundfile
 
 from instrd.training.errors import TrainingError
 from instrd.training.layouts import read_folder
-from instrd.training.pool import by_origin, credits_of, divide, listen, read_pool
+from instrd.training.pool import by_origin, check_recordings, credits_of, divide, listen, read_pool
 from instrd.training.recipe import Split
 
 MANIFEST = """path,label,source,original,licence,credit,kind,seconds
@@ -94,3 +94,18 @@ def test_a_stereo_file_is_heard_as_mono_at_the_rate_of_the_model(tmp_path: Path)
     heard = listen(tmp_path / "two.wav", 16_000)
     assert heard.shape == (16_000,)
     assert heard[8_000] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_recordings_that_are_not_there_or_no_sound_are_told_at_once(pool: Path) -> None:
+    for name in ("a/1.wav", "a/2.wav", "b/1.wav"):
+        (pool / name).parent.mkdir(exist_ok=True)
+        soundfile.write(pool / name, np.zeros(800, np.float32), 8_000)
+    check_recordings(pool)
+    (pool / "a/1.wav").unlink()
+    (pool / "b/1.wav").write_bytes(b"no sound at all")
+    told = r"recordings that cannot be read: .*a/1\.wav: no such file.*; .*b/1\.wav: not readable"
+    with pytest.raises(TrainingError, match=told):
+        check_recordings(pool)
+    (pool / "a/2.wav").unlink()
+    with pytest.raises(TrainingError, match=r"a/1\.wav: .*a/2\.wav: .*; and 1 more$"):
+        check_recordings(pool)

@@ -9,14 +9,16 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from instrd.models.audiofile import read_audio
+from instrd.models.audiofile import AudioFile, read_audio
 from instrd.models.bundle import Credit
+from instrd.models.errors import AudioFileError
 from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import LayoutError, label_of, read_table
 from instrd.training.recipe import Split
 
 Floats = NDArray[np.float32]
 MANIFEST = "manifest.csv"
+_TOLD = 2
 
 
 class Clip(msgspec.Struct, frozen=True):
@@ -51,6 +53,21 @@ def _clip_of(row: dict[str, str], manifest: Path) -> Clip:
         return msgspec.convert(row | {"label": label_of(row["label"])}, Clip, strict=False)
     except msgspec.ValidationError as error:
         raise TrainingError(manifest, f"{row['path']}: {error}") from error
+
+
+def check_recordings(folder: Path) -> None:
+    """Raise `TrainingError` of the recordings of a pool that are not there or do not open."""
+    broken = []
+    for clip in read_pool(folder):
+        try:
+            with AudioFile(folder / clip.path):
+                pass
+        except AudioFileError as error:
+            broken.append(str(error))
+    if broken:
+        more = [f"and {len(broken) - _TOLD} more"] if len(broken) > _TOLD else []
+        told = "; ".join([*broken[:_TOLD], *more])
+        raise TrainingError(folder, f"has recordings that cannot be read: {told}")
 
 
 def read_pools(folders: Iterable[Path]) -> list[Clip]:

@@ -1,7 +1,8 @@
 """The stem bank: long tracks of one instrument each, kept as frames, made once before training."""
 
 import zlib
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.new_file import new_file
 from instrd.training.errors import TrainingError
 from instrd.training.performances import check_soundfonts
+from instrd.training.pool import check_recordings
 from instrd.training.recipe import Part, Recipe, Split
 from instrd.training.recordings import recorded
 from instrd.training.rooms import room_responses
@@ -49,16 +51,15 @@ def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int)
     if goes_on := any(folder.glob("*.npy")):
         refuse_other_split(folder, recipe)
     jobs = stem_jobs(recipe, sounds)
+    for pool in sounds.pools:
+        check_recordings(pool)
     files = [folder / job.file(recipe) for job in jobs]
     before = read_tracks(folder) if (folder / BANK).is_file() else []
     folder.mkdir(parents=True, exist_ok=True)
     if not goes_on:
         write_json(folder / BANK_SPLIT, recipe.split)
     wanted = [pair for pair in zip(jobs, files, strict=True) if not _is_whole(pair[1])]
-    with ProcessPoolExecutor(processes) as pool:
-        waiting = [pool.submit(_render, job, recipe, file) for job, file in wanted]
-        for future in waiting:
-            future.result()
+    _render_all(wanted, recipe, processes)
     tracks = [_track(job, file) for job, file in zip(jobs, files, strict=True)]
     write_json(folder / BANK, tracks)
     for gone in {folder / Path(track.file).name for track in before} - set(files):
@@ -100,6 +101,18 @@ def framed(sound: Floats, front_end: FrontEnd) -> NDArray[np.float16]:
     powers = np.mean(hops.astype(np.float64) ** 2, axis=1)
     levels = 10.0 * np.log10(np.maximum(powers, 10.0 ** (_SILENT_DB / 10.0)))
     return np.column_stack((frames, levels)).astype(np.float16)
+
+
+def _render_all(wanted: Sequence[tuple[Job, Path]], recipe: Recipe, processes: int) -> None:
+    """Render jobs into their files; those of which none has begun end with the first that fails."""
+    with ProcessPoolExecutor(processes) as pool:
+        waiting = [pool.submit(_render, job, recipe, file) for job, file in wanted]
+        try:
+            for done in as_completed(waiting):
+                done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _render(job: Job, recipe: Recipe, file: Path) -> None:
