@@ -1,6 +1,8 @@
 """The stem bank: what is made of which sources, and what is credited."""
 
+import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import active_children
@@ -249,6 +251,32 @@ def test_the_first_track_that_fails_ends_the_rendering(
     with pytest.raises(TrainingError, match="score: fails"):
         stems._render_all(wanted, small_recipe(), 1)
     assert len(list(tmp_path.glob("*.begun"))) <= 3  # what waits in the executor's own queue
+
+
+def test_an_interrupt_ends_at_once_what_is_being_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> Iterator[object]:
+        while not list(tmp_path.glob("*.begun")):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stems, "as_completed", interrupted)
+    job = Job("other", "endless", "train", partial(notes_down, tmp_path, tmp_path / "never"))
+    with pytest.raises(KeyboardInterrupt):
+        stems._render_all([(job, tmp_path / "endless.npy")], small_recipe(), 1)
+    assert not active_children()
+
+
+def interrupts_itself(*, rng: np.random.Generator) -> np.ndarray:
+    signal.raise_signal(signal.SIGINT)
+    return rng.normal(size=RATE_HZ).astype(np.float32)
+
+
+def test_a_process_that_renders_leaves_an_interrupt_to_its_parent(tmp_path: Path) -> None:
+    job = Job("other", "noise", "train", partial(interrupts_itself))
+    stems._render_all([(job, tmp_path / "noise.npy")], small_recipe(), 1)
+    assert (tmp_path / "noise.npy").exists()
 
 
 def test_rendering_again_renders_what_has_changed_and_removes_what_is_gone(

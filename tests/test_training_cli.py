@@ -3,9 +3,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_run import BASE
 from tone_bundle import tone_bundle
 
 from instrd.models.bundle import read_bundle
+from instrd.training import stems
 from instrd.training.cli import main
 
 
@@ -59,6 +61,19 @@ def test_the_package_can_be_run() -> None:
     command = [sys.executable, "-m", "instrd.training", "--help"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "perform" in shown.stdout
+
+
+def test_a_rendering_that_is_interrupted_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stems, "render_bank", interrupted)
+    folders = ("--data", tmp_path, "--midi", tmp_path, "--stems", tmp_path)
+    assert run(monkeypatch, "render", BASE, *folders) == 130
+    told = "instrd-train: interrupted; the same command renders what is left\n"
+    assert capsys.readouterr().err == told
 
 
 def test_perform_says_what_it_lacks_and_leaves_nothing(

@@ -20,6 +20,8 @@ from instrd.training.teach_command import teach
 
 BAD_INPUT = 2
 """The exit code of a command that cannot do what it is told."""
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as of a shell's."""
 
 app = typer.Typer(
     add_completion=False,
@@ -64,7 +66,11 @@ def render(
     from instrd.training.stems import render_bank  # noqa: PLC0415
 
     sounds = Sounds(data, midi, speech or [], sinsy=sinsy)
-    new, kept = render_bank(read_recipe(recipe), sounds, folder=stems, processes=processes)
+    try:
+        new, kept = render_bank(read_recipe(recipe), sounds, folder=stems, processes=processes)
+    except KeyboardInterrupt:
+        typer.echo("instrd-train: interrupted; the same command renders what is left", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     typer.echo(f"{stems}: {new} tracks rendered, {kept} kept")
 
 

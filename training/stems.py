@@ -1,9 +1,13 @@
 """The stem bank: long tracks of one instrument each, kept as frames, made once before training."""
 
+import signal
+import tempfile
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import active_children
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import numpy as np
@@ -104,15 +108,36 @@ def framed(sound: Floats, front_end: FrontEnd) -> NDArray[np.float16]:
 
 
 def _render_all(wanted: Sequence[tuple[Job, Path]], recipe: Recipe, processes: int) -> None:
-    """Render jobs into their files; those of which none has begun end with the first that fails."""
-    with ProcessPoolExecutor(processes) as pool:
+    """Render jobs into their files; those of which none has begun end with the first that fails.
+
+    Where somebody interrupts, all end at once.
+    """
+    with (
+        TemporaryDirectory(prefix="instrd-render-") as scratch,
+        ProcessPoolExecutor(processes, initializer=_begin, initargs=(scratch,)) as pool,
+    ):
         waiting = [pool.submit(_render, job, recipe, file) for job, file in wanted]
         try:
             for done in as_completed(waiting):
                 done.result()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():
+                worker.terminate()
+                worker.join()
+            raise
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _begin(scratch: str) -> None:
+    """Make a process ready to render: an interrupt is its parent's, who ends it and tidies up.
+
+    A handler, since what is ignored is ignored by the programs that it starts too.
+    """
+    signal.signal(signal.SIGINT, lambda *_: None)
+    tempfile.tempdir = scratch
 
 
 def _render(job: Job, recipe: Recipe, file: Path) -> None:
