@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import active_children
@@ -253,18 +253,15 @@ def test_the_first_track_that_fails_ends_the_rendering(
     assert len(list(tmp_path.glob("*.begun"))) <= 3  # what waits in the executor's own queue
 
 
-def test_an_interrupt_ends_at_once_what_is_being_rendered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(_: object) -> Iterator[object]:
+def test_an_interrupt_ends_at_once_what_is_being_rendered(tmp_path: Path) -> None:
+    def interrupted(things: Iterable[object], *_: object) -> Iterable[object]:
         while not list(tmp_path.glob("*.begun")):
             time.sleep(0.01)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stems, "as_completed", interrupted)
     job = Job("other", "endless", "train", partial(notes_down, tmp_path, tmp_path / "never"))
     with pytest.raises(KeyboardInterrupt):
-        stems._render_all([(job, tmp_path / "endless.npy")], small_recipe(), 1)
+        stems._render_all([(job, tmp_path / "endless.npy")], small_recipe(), 1, interrupted)
     assert not active_children()
 
 
@@ -291,13 +288,22 @@ def test_rendering_again_renders_what_has_changed_and_removes_what_is_gone(
     monkeypatch.setattr(stems, "stem_jobs", jobs)
     base = small_recipe()
     recipe = small_recipe(stems=msgspec.structs.replace(base.stems, soundfonts=()))
-    bank = tmp_path / "bank"
-    assert render_bank(recipe, Sounds([], tmp_path), folder=bank, processes=1) == (2, 0)
+    bank, watched = tmp_path / "bank", []
+
+    def watch(things: Iterable[object], what: str, count: int) -> Iterable[object]:
+        watched.append(count)
+        return things
+
+    def rendered() -> tuple[int, int]:
+        return render_bank(recipe, Sounds([], tmp_path), folder=bank, processes=1, watch=watch)
+
+    assert rendered() == (2, 0)
     plans["wind"] *= 2
     (bank / read_tracks(bank)[0].file).write_bytes(b"torn")
-    assert render_bank(recipe, Sounds([], tmp_path), folder=bank, processes=1) == (2, 0)
+    assert rendered() == (2, 0)
     del plans[NOISES]
-    assert render_bank(recipe, Sounds([], tmp_path), folder=bank, processes=1) == (0, 1)
+    assert rendered() == (0, 1)
+    assert watched == [2, 2, 0]
     (left,) = read_tracks(bank)
     assert left.origin == "wind"
     assert [file.name for file in bank.glob("*.npy")] == [left.file]

@@ -14,7 +14,7 @@ from instrd.training.average_command import average
 from instrd.training.compare_command import compare
 from instrd.training.ensemble_command import ensemble
 from instrd.training.errors import TrainingError
-from instrd.training.fit_command import evaluate, export, fit
+from instrd.training.fit_command import evaluate, export, fit, watch
 from instrd.training.perform_command import perform
 from instrd.training.teach_command import teach
 
@@ -67,7 +67,9 @@ def render(
 
     sounds = Sounds(data, midi, speech or [], sinsy=sinsy)
     try:
-        new, kept = render_bank(read_recipe(recipe), sounds, folder=stems, processes=processes)
+        new, kept = render_bank(
+            read_recipe(recipe), sounds, folder=stems, processes=processes, watch=watch
+        )
     except KeyboardInterrupt:
         typer.echo("instrd-train: interrupted; the same command renders what is left", err=True)
         raise typer.Exit(INTERRUPTED) from None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.new_file import new_file
 from instrd.training.errors import TrainingError
+from instrd.training.frame_cache import Watch, unwatched
 from instrd.training.performances import check_soundfonts
 from instrd.training.pool import check_recordings
 from instrd.training.recipe import Part, Recipe, Split
@@ -45,7 +46,9 @@ class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frames: int
 
 
-def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int) -> tuple[int, int]:
+def render_bank(
+    recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int, watch: Watch = unwatched
+) -> tuple[int, int]:
     """Render every track of the recipe into `folder`; returns how many it rendered and kept.
 
     A track is kept that would sound the same; one that the bank has no longer is removed. Raises
@@ -63,7 +66,7 @@ def render_bank(recipe: Recipe, sounds: Sounds, *, folder: Path, processes: int)
     if not goes_on:
         write_json(folder / BANK_SPLIT, recipe.split)
     wanted = [pair for pair in zip(jobs, files, strict=True) if not _is_whole(pair[1])]
-    _render_all(wanted, recipe, processes)
+    _render_all(wanted, recipe, processes, watch)
     tracks = [_track(job, file) for job, file in zip(jobs, files, strict=True)]
     write_json(folder / BANK, tracks)
     for gone in {folder / Path(track.file).name for track in before} - set(files):
@@ -107,7 +110,9 @@ def framed(sound: Floats, front_end: FrontEnd) -> NDArray[np.float16]:
     return np.column_stack((frames, levels)).astype(np.float16)
 
 
-def _render_all(wanted: Sequence[tuple[Job, Path]], recipe: Recipe, processes: int) -> None:
+def _render_all(
+    wanted: Sequence[tuple[Job, Path]], recipe: Recipe, processes: int, watch: Watch = unwatched
+) -> None:
     """Render jobs into their files; those of which none has begun end with the first that fails.
 
     Where somebody interrupts, all end at once.
@@ -118,7 +123,7 @@ def _render_all(wanted: Sequence[tuple[Job, Path]], recipe: Recipe, processes: i
     ):
         waiting = [pool.submit(_render, job, recipe, file) for job, file in wanted]
         try:
-            for done in as_completed(waiting):
+            for done in watch(as_completed(waiting), "Rendering", len(waiting)):
                 done.result()
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
