@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_run import BASE
+from small_run import BASE, small_bank
 from tone_bundle import tone_bundle
 
 from instrd.models.bundle import read_bundle
@@ -74,6 +74,21 @@ def test_a_rendering_that_is_interrupted_says_how_to_go_on(
     assert run(monkeypatch, "render", BASE, *folders) == 130
     told = "instrd-train: interrupted; the same command renders what is left\n"
     assert capsys.readouterr().err == told
+
+
+def test_a_rendering_tells_which_tracks_no_mixture_will_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bank = small_bank(tmp_path / "stems")
+    monkeypatch.setattr(stems, "render_bank", lambda *_, **__: (1, 5))
+    arguments = ("--data", tmp_path, "--midi", tmp_path, "--stems", bank)
+    assert run(monkeypatch, "render", BASE, *arguments) == 0
+    said = capsys.readouterr()
+    first, *_, last = said.err.splitlines()
+    short = "got 2.8 s, allowed more than a segment of 4.0 s"
+    assert first == f"left out: flute of made up (train): {short}"
+    assert last == "More recordings make longer ones, or more repeats and minutes in [stems]."
+    assert said.out == f"{bank}: 1 tracks rendered, 5 kept, 6 of them left out\n"
 
 
 def test_perform_says_what_it_lacks_and_leaves_nothing(

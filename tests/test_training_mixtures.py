@@ -10,6 +10,7 @@ from instrd.training.audible import judge, prominence
 from instrd.training.errors import TrainingError
 from instrd.training.mixtures import Mixer
 from instrd.training.reverberation import Room
+from instrd.training.stems import Track, why_unused
 
 MIXING = msgspec.structs.replace(small_recipe().mixing, segment_frames=100)
 ONSET, HOLD = MIXING.onset_frames, MIXING.hold_frames
@@ -52,6 +53,17 @@ def test_a_stem_far_below_the_mix_counts_as_absent() -> None:
     targets, weights = judged(blink(0, 100), blink(0, 100, -50.0))
     assert not targets[:, 1].any()
     assert weights[:, 1].all()
+
+
+def test_a_track_is_mixed_if_the_recipe_has_its_label_and_it_is_longer_than_a_segment() -> None:
+    recipe = small_recipe()
+    frames = recipe.mixing.segment_frames
+    longest = Track("a.npy", "flute", "made up", "train", frames + 1)
+    assert not why_unused(longest, recipe)
+    short = msgspec.structs.replace(longest, frames=frames)
+    assert why_unused(short, recipe) == "got 0.6 s, allowed more than a segment of 0.6 s"
+    other = msgspec.structs.replace(longest, label="drum")
+    assert why_unused(other, recipe) == "recipe base has no such label"
 
 
 def test_a_silent_stem_is_absent() -> None:

@@ -63,17 +63,23 @@ def render(
     """Render the stems that mixtures are made of; again, those of which something has changed."""
     from instrd.training.recipe import read_recipe  # noqa: PLC0415 - each command loads its own
     from instrd.training.stem_jobs import Sounds  # noqa: PLC0415
-    from instrd.training.stems import render_bank  # noqa: PLC0415
+    from instrd.training.stems import read_tracks, render_bank, why_unused  # noqa: PLC0415
 
+    chosen = read_recipe(recipe)
     sounds = Sounds(data, midi, speech or [], sinsy=sinsy)
     try:
-        new, kept = render_bank(
-            read_recipe(recipe), sounds, folder=stems, processes=processes, watch=watch
-        )
+        new, kept = render_bank(chosen, sounds, folder=stems, processes=processes, watch=watch)
     except KeyboardInterrupt:
         typer.echo("instrd-train: interrupted; the same command renders what is left", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    typer.echo(f"{stems}: {new} tracks rendered, {kept} kept")
+    unused = [(track, why) for track in read_tracks(stems) if (why := why_unused(track, chosen))]
+    for track, why in unused:
+        typer.echo(f"left out: {track.label} of {track.origin} ({track.part}): {why}", err=True)
+    if unused:
+        typer.echo(
+            "More recordings make longer ones, or more repeats and minutes in [stems].", err=True
+        )
+    typer.echo(f"{stems}: {new} tracks rendered, {kept} kept, {len(unused)} of them left out")
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from instrd.training.frame_effects import (
 from instrd.training.recipe import Part, Recipe
 from instrd.training.reverberation import Room, draw_room
 from instrd.training.rooms import equaliser
-from instrd.training.stems import read_bank
+from instrd.training.stems import read_bank, why_unused
 
 Floats = NDArray[np.float32]
 
@@ -66,7 +66,7 @@ class Mixer:
         self._length = recipe.mixing.segment_frames
         self._tracks: dict[str, list[NDArray[np.float16]]] = {label: [] for label in recipe.labels}
         for track, rows in read_bank(bank, *parts):
-            if track.label in self._tracks and track.frames > self._length:
+            if not why_unused(track, recipe):
                 self._tracks[track.label].append(rows)
         self._labels = [label for label in recipe.labels if self._tracks[label]]
         self._odds = {label: track_odds(tracks) for label, tracks in self._tracks.items()}

@@ -88,6 +88,17 @@ def read_tracks(folder: Path) -> list[Track]:
     return read_json(folder / BANK, list[Track], missing)
 
 
+def why_unused(track: Track, recipe: Recipe) -> str:
+    """Return why no mixture of a recipe has anything of a track; nothing if mixtures may."""
+    if track.label not in recipe.labels:
+        return f"recipe {recipe.name} has no such label"
+    if track.frames > recipe.mixing.segment_frames:
+        return ""
+    hop_s = recipe.front_end.hop / recipe.front_end.rate_hz
+    got_s, segment_s = track.frames * hop_s, recipe.mixing.segment_frames * hop_s
+    return f"got {got_s:.1f} s, allowed more than a segment of {segment_s:.1f} s"
+
+
 def read_bank(folder: Path, *parts: Part) -> list[tuple[Track, NDArray[np.float16]]]:
     """Return the tracks of some parts, mapped from disk; raises `TrainingError`."""
     tracks = [track for track in read_tracks(folder) if track.part in parts]
