@@ -6,7 +6,16 @@ import soundfile
 
 from instrd.training.errors import TrainingError
 from instrd.training.layouts import read_folder
-from instrd.training.pool import by_origin, check_recordings, credits_of, divide, listen, read_pool
+from instrd.training.pool import (
+    Clip,
+    by_origin,
+    check_recordings,
+    credits_of,
+    divide,
+    listen,
+    read_pool,
+    timed,
+)
 from instrd.training.recipe import Split
 
 MANIFEST = """path,label,source,original,licence,credit,kind,seconds
@@ -57,6 +66,18 @@ def test_a_manifest_may_come_from_a_spreadsheet_and_have_columns_of_its_own(pool
     text = "\r\n".join(lines).replace("piano", "Piano")
     (pool / "manifest.csv").write_bytes(text.encode("utf-8-sig"))
     assert read_pool(pool) == clips
+
+
+def test_a_manifest_needs_no_more_than_paths_labels_and_sources(pool: Path) -> None:
+    (pool / "manifest.csv").write_text("path,label,source,seconds\na/1.wav,piano,My keys,\n")
+    (clip,) = read_pool(pool)
+    assert clip == Clip("a/1.wav", "piano", "My keys", original="a/1.wav")
+    (pool / "a").mkdir()
+    soundfile.write(pool / "a/1.wav", np.zeros(2_000, np.float32), 8_000)
+    assert timed(clip, pool).seconds == 0.25
+    (pool / "manifest.csv").write_text("name,kind\na/1.wav,notes\n")
+    with pytest.raises(TrainingError, match="got columns name, kind; lacks path, label, source"):
+        read_pool(pool)
 
 
 def test_what_a_spreadsheet_adds_to_a_manifest_is_no_matter(pool: Path) -> None:

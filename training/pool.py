@@ -22,21 +22,28 @@ _TOLD = 2
 
 
 class Clip(msgspec.Struct, frozen=True):
-    """One recording and where it comes from; `path` is relative to the pool."""
+    """One recording and where it comes from; `path` is relative to the pool.
+
+    What has a default need not be in a manifest.
+    """
 
     path: str
     label: str
     source: str
     original: str
-    licence: str
-    credit: str
-    kind: str
-    seconds: float
+    """The file's name before it came into the pool; `path` if not told."""
+    licence: str = ""
+    credit: str = ""
+    kind: str = ""
+    seconds: float = 0.0
+    """0 if not told."""
 
 
-def manifest_rows(folder: Path) -> list[dict[str, str]]:
+def manifest_rows(
+    folder: Path, columns: tuple[str, ...] = ("path", "label")
+) -> list[dict[str, str]]:
     """Return what a folder's manifest says of files below it; raises `LayoutError`."""
-    rows = read_table(folder / MANIFEST, ("path", "label"))
+    rows = read_table(folder / MANIFEST, columns)
     for path in (Path(row["path"]) for row in rows):
         if path.is_absolute() or ".." in path.parts:
             raise LayoutError(folder / MANIFEST, f"got {path}, allowed below the folder")
@@ -45,14 +52,25 @@ def manifest_rows(folder: Path) -> list[dict[str, str]]:
 
 def read_pool(folder: Path) -> list[Clip]:
     """Return all clips of a pool folder; raises `TrainingError`."""
-    return [_clip_of(row, folder / MANIFEST) for row in manifest_rows(folder)]
+    rows = manifest_rows(folder, ("path", "label", "source"))
+    return [_clip_of(row, folder / MANIFEST) for row in rows]
 
 
 def _clip_of(row: dict[str, str], manifest: Path) -> Clip:
+    told = {column: cell for column, cell in row.items() if cell}
+    filled = {"original": row["path"], **told, "label": label_of(row["label"])}
     try:
-        return msgspec.convert(row | {"label": label_of(row["label"])}, Clip, strict=False)
+        return msgspec.convert(filled, Clip, strict=False)
     except msgspec.ValidationError as error:
         raise TrainingError(manifest, f"{row['path']}: {error}") from error
+
+
+def timed(clip: Clip, folder: Path) -> Clip:
+    """Return a clip of a pool with its length, for which it is heard where nobody told."""
+    if clip.seconds:
+        return clip
+    sound, rate_hz = read_audio(folder / clip.path)
+    return msgspec.structs.replace(clip, seconds=len(sound) / rate_hz)
 
 
 def check_recordings(folder: Path) -> None:

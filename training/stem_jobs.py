@@ -17,7 +17,7 @@ from instrd.training.errors import TrainingError
 from instrd.training.noises import noises
 from instrd.training.organs import play_organs
 from instrd.training.performances import check_labels, scores_for
-from instrd.training.pool import by_origin, divide, read_pool
+from instrd.training.pool import by_origin, divide, read_pool, timed
 from instrd.training.recipe import Part, Recipe
 from instrd.training.renders import Source, chained, ringing, sampled, through_soundfont
 from instrd.training.singing import sing
@@ -80,17 +80,18 @@ def stem_jobs(recipe: Recipe, sounds: Sounds) -> list[Job]:
 
 
 def _pool_jobs(recipe: Recipe, data: Path, sounds: Sounds) -> Iterator[Job]:
-    train, held_out = divide(read_pool(data), recipe.split)
+    clips = [timed(clip, data) for clip in read_pool(data)]
+    train, held_out = divide(clips, recipe.split)
     check_labels(data, sorted({clip.label for clip in (*train, *held_out)}))
     grooves = scores_for("drum", sounds.midi)
     songs = scores_for("piano", sounds.midi)
-    for clips in by_origin(train).values():
+    for own_clips in by_origin(train).values():
         for part, share in _shares(recipe):
-            chosen = [c for c in clips if _part_of(c.path, recipe) == part]
+            chosen = [c for c in own_clips if _part_of(c.path, recipe) == part]
             own = [s for s in songs if _part_of(s.name, recipe) == part]
             yield from _source_jobs(Source(recipe, data, chosen, share), part, grooves, own)
-    for clips in by_origin(held_out).values():
-        yield from _source_jobs(Source(recipe, data, clips, 1.0), "held_out", grooves, songs)
+    for own_clips in by_origin(held_out).values():
+        yield from _source_jobs(Source(recipe, data, own_clips, 1.0), "held_out", grooves, songs)
 
 
 def _source_jobs(

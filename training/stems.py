@@ -57,9 +57,9 @@ def render_bank(
     check_soundfonts(map(Path, recipe.stems.soundfonts))
     if goes_on := any(folder.glob("*.npy")):
         refuse_other_split(folder, recipe)
-    jobs = stem_jobs(recipe, sounds)
     for pool in sounds.pools:
         check_recordings(pool)
+    jobs = stem_jobs(recipe, sounds)
     files = [folder / job.file(recipe) for job in jobs]
     before = read_tracks(folder) if (folder / BANK).is_file() else []
     folder.mkdir(parents=True, exist_ok=True)
