@@ -20,6 +20,7 @@ from instrd.training.clip_recipe import ClipRecipe
 from instrd.training.epochs import TENSORBOARD
 from instrd.training.errors import TrainingError
 from instrd.training.fit_clips import fit_clips
+from instrd.training.frame_cache import FrameCache
 from instrd.training.labelled_folder import LabelledFolder
 from instrd.training.layouts import read_folder
 from instrd.training.recipe import RECIPE
@@ -222,6 +223,19 @@ def test_what_ended_before_it_learned_anything_stands_in_nobodys_way(
     with pytest.raises(TrainingError, match="size: got 'big'"):
         fit_clips(changed(recipe(epochs=1), network={"size": "big"}), data, tmp_path)
     assert fit_clips(recipe(epochs=1), data, tmp_path).answers
+
+
+@pytest.mark.parametrize("name", [RECIPE, DATA, "notes.txt"])
+def test_a_folder_of_something_else_is_refused_before_anything_is_read(
+    name: str, data: LabelledFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FrameCache, "fill", None)
+    (tmp_path / name).write_text("of another program")
+    with pytest.raises(TrainingError, match=r"is not empty and holds no run; give another --run"):
+        fit_clips(recipe(), data, tmp_path)
+    with pytest.raises(TrainingError, match=f"{name}: is no folder"):
+        fit_clips(recipe(), data, tmp_path / name)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["of another program"]
 
 
 def test_files_that_cannot_be_read_are_listed_and_left_out(tmp_path: Path) -> None:

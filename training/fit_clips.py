@@ -23,8 +23,16 @@ from instrd.training.frame_cache import FrameCache, Watch, unwatched
 from instrd.training.labelled_folder import LabelledFolder, name_below, without_partner
 from instrd.training.machines import join
 from instrd.training.net_answers import logits_of
+from instrd.training.recipe import RECIPE
 from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_result, write_result
-from instrd.training.run_data import read_split, refuse_other_data, write_data, write_split
+from instrd.training.run_data import (
+    DATA,
+    SPLIT,
+    read_split,
+    refuse_other_data,
+    write_data,
+    write_split,
+)
 from instrd.training.run_files import (
     read_recipe_of,
     write_pictures,
@@ -45,15 +53,17 @@ def fit_clips(
     """Train on a folder and return what came of it; a finished run is only read.
 
     An unfinished run goes on from its last epoch, with the split that it began with; a run folder
-    of another recipe or other data is refused. Unreadable files are left out and listed in the
-    result. Raises `TrainingError`.
+    of another recipe or other data is refused, and one of what is no run. Unreadable files are
+    left out and listed in the result. Raises `TrainingError`.
     """
     if (run / METRICS).is_file():
         _refuse_other(recipe, folder, run)
         return read_result(run)
     with join() as place:
         begins = not (run / CHECKPOINT).is_file()
-        if place.leads and not begins:
+        if place.leads and begins:
+            _refuse_foreign(run)
+        elif place.leads:
             _refuse_other(recipe, folder, run)
         cache = FrameCache(recipe.front_end)
         if place.leads:
@@ -70,6 +80,15 @@ def fit_clips(
             _finish(run, folder.root, parts, fitted, left_out)
         place.wait()
     return read_result(run)
+
+
+def _refuse_foreign(run: Path) -> None:
+    """Raise `TrainingError` for what is no folder for a run: its files would be written over."""
+    if run.exists() and not run.is_dir():
+        raise TrainingError(run, "is no folder")
+    ours = all((run / name).is_file() for name in (RECIPE, DATA, SPLIT))
+    if run.is_dir() and any(run.iterdir()) and not ours:
+        raise TrainingError(run, "is not empty and holds no run; give another --run")
 
 
 def _begin(recipe: ClipRecipe, folder: LabelledFolder, run: Path, readable: set[Path]) -> None:
