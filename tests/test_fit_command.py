@@ -107,6 +107,25 @@ def test_a_run_that_cannot_be_exported_is_told_before_it_learns(
     assert f"instrd-train: {told.replace('clips', 'clips:')}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("other", "what"), [("other", "learned as other"), ("", "left out")])
+def test_classes_that_the_recipe_does_not_name_are_told_with_what_becomes_of_them(
+    other: str,
+    what: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = miniature(tmp_path / "data", ("drum", "gitarre", "violin")).root
+    write(data / "train" / "flöte" / "a.wav", sound("violin", 1))
+    write(data / "train" / "other" / "a.wav", sound("violin", 2))
+    made = changed(recipe("svm", epochs=1), labels=("drum", "violin"), other=other)
+    file = write_recipe(tmp_path / "svm.toml", made)
+    assert run(monkeypatch, "fit", file, "--data", data, "--run", tmp_path / "run") == 0
+    named = f"flöte (1), gitarre (15){'' if other else ', other (1)'}"
+    told = f"note: {what}, since the recipe does not name them: {named}\n"
+    assert capsys.readouterr().err.startswith(told)
+
+
 def test_a_run_without_test_clips_names_no_accuracy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,7 @@
 """Which clips a net is trained on, which tell when to stop, and which measure it."""
 
 import fnmatch
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +70,12 @@ def _matches(group: str, patterns: Iterable[str]) -> bool:
 def name_of(label: str, recipe: ClipRecipe) -> str:
     """Return the label under which a recipe learns another; "" if it leaves that out."""
     return label if label in recipe.labels else recipe.other
+
+
+def unnamed(clips: Iterable[Clip], recipe: ClipRecipe) -> dict[str, int]:
+    """Count the clips of each label that a recipe does not name, not even as its `other`."""
+    known = {*recipe.labels, recipe.other}
+    return dict(sorted(Counter(clip.label for clip in clips if clip.label not in known).items()))
 
 
 def group_of(clip: Clip) -> str:

@@ -122,7 +122,7 @@ def _fit_clips(
         can_calibrate,
     )
     from instrd.training.clip_recipe import read_clip_recipe  # noqa: PLC0415
-    from instrd.training.clip_split import divide  # noqa: PLC0415
+    from instrd.training.clip_split import divide, unnamed  # noqa: PLC0415
     from instrd.training.fit_clips import fit_clips  # noqa: PLC0415
     from instrd.training.results import METRICS  # noqa: PLC0415
 
@@ -130,9 +130,13 @@ def _fit_clips(
     if seed is not None:
         of_clips = msgspec.structs.replace(of_clips, seed=seed)
     clips = read_folders(_needed("--data", data, recipe), labels)
-    begins = not (run / METRICS).is_file()
-    if _leads() and begins and not can_calibrate(divide(clips.clips, of_clips)):
-        typer.echo(f"note: validation clips {UNCALIBRATED}", err=True)
+    if _leads() and not (run / METRICS).is_file():
+        if strangers := unnamed(clips.clips, of_clips):
+            what = f"learned as {of_clips.other}" if of_clips.other else "left out"
+            named = ", ".join(f"{label} ({count})" for label, count in strangers.items())
+            typer.echo(f"note: {what}, since the recipe does not name them: {named}", err=True)
+        if not can_calibrate(divide(clips.clips, of_clips)):
+            typer.echo(f"note: validation clips {UNCALIBRATED}", err=True)
     result = fit_clips(of_clips, clips, run, watch)
     if not _leads():
         return
