@@ -8,7 +8,7 @@ from labelled_audio import hiss, write
 from miniature import changed, recipe
 
 from instrd.training.clip_recipe import ClipRecipe, ClipSplit
-from instrd.training.clip_split import Parts, divide
+from instrd.training.clip_split import Parts, divide, naming_tests, part_of
 from instrd.training.errors import TrainingError
 from instrd.training.labelled_folder import Clip, LabelledFolder, Part, together, without_partner
 from instrd.training.layouts import read_folder
@@ -81,10 +81,59 @@ def test_a_share_for_validation_never_cuts_a_file_that_has_two_rows() -> None:
     names = [f"{k}.wav" for k in range(40)]
     clips = [clip(name, label) for name in names for label in ("drum", "guitar")]
     for seed in range(10):
-        parts = divide(clips, changed(chosen(validation_share=0.3), seed=seed))
+        parts = divide(clips, changed(chosen(validation_share=0.3, test_share=0.0), seed=seed))
         assert parts.validation
         assert not paths(parts, "train") & paths(parts, "validation")
         assert len(parts.train) + len(parts.validation) == len(clips)
+
+
+def test_a_folder_that_names_no_parts_gives_whole_groups_for_tests_the_same_for_every_seed() -> (
+    None
+):
+    clips = [
+        c
+        for label in ("drum", "guitar")
+        for group in range(20)
+        for c in some(label, 1 + group % 2, f"{label}: {group}")
+    ]
+    made = chosen(validation_share=0.2)
+    parts = divide(clips, made)
+    tests = {example.group for example in parts.test}
+    for label in (0, 1):
+        assert 4 <= sum(example.label == label for example in parts.test) <= 6
+    assert not tests & {example.group for example in (*parts.train, *parts.validation)}
+    again = divide(clips, changed(made, seed=8))
+    assert (again.test, again.validation != parts.validation) == (parts.test, True)
+
+
+def test_five_clips_of_a_label_are_enough_for_tests_and_validation() -> None:
+    parts = divide([*some("drum", 5), *some("guitar", 5)], chosen(validation_share=0.15))
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [6, 2, 2]
+
+
+def test_no_tests_are_drawn_where_a_folder_names_a_part_or_a_pattern_a_test() -> None:
+    parted = [*some("drum", 20, "", "train"), *some("guitar", 20, "", "train")]
+    assert divide(parted, chosen()).test == ()
+    named = [*some("drum", 20, "a"), *some("guitar", 20, "a"), *some("drum", 1, "b")]
+    assert len(divide(named, chosen(test=("b",))).test) == 1
+
+
+def test_drawn_tests_are_named_so_that_what_comes_to_the_folder_is_none_of_them(
+    tmp_path: Path,
+) -> None:
+    for number in range(10):
+        for label in ("drum", "guitar"):
+            write(tmp_path / label / f"{number}.wav", hiss(number, 0.05))
+            write(tmp_path / label / f"riff [{'abcdefghij'[number]}] 1.wav", hiss(number, 0.05))
+    data = read_folder(tmp_path)
+    parts = divide(data.clips, chosen())
+    named = naming_tests(chosen(), data, parts)
+    for number in range(10, 60):
+        write(tmp_path / "drum" / f"{number}.wav", hiss(number, 0.05))
+    drawn = [c.path for c in read_folder(tmp_path).clips if part_of(c, named) == "test"]
+    assert drawn == [example.path for example in parts.test]
+    assert len(drawn) == 6
+    assert naming_tests(chosen(test=("*: riff*",)), data, parts).split.test == ("*: riff*",)
 
 
 def test_no_share_is_taken_where_patterns_name_some() -> None:

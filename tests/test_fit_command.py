@@ -72,6 +72,25 @@ def test_clips_become_models_and_models_an_ensemble(
     assert set(manifest.metrics) == {"validation", "held_out"}
 
 
+def test_a_folder_of_classes_alone_is_enough_for_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place, label in enumerate(LABELS):
+        for number in range(8):
+            write(tmp_path / "data" / label / f"{number}.wav", sound(label, 10 * place + number))
+    split = ClipSplit(validation_share=0.15)
+    file = write_recipe(tmp_path / "svm.toml", changed(recipe("svm", epochs=2), split=split))
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "fit", file, "--data", "data", "--run", "run") == 0
+    assert " of 3 test clips right" in capsys.readouterr().out
+    assert run(monkeypatch, "export", "run", "bundle", "--data", "data") == 0
+    write(tmp_path / "data" / "drum" / "new.wav", sound("drum", 99))
+    capsys.readouterr()
+    for folder in ("data", tmp_path / "data"):
+        assert run(monkeypatch, "evaluate", "bundle", "--data", folder) == 0
+        assert msgspec.json.decode(capsys.readouterr().out)["clips"]["rows"] == 3
+
+
 def test_a_seed_of_its_own_makes_another_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

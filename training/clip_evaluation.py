@@ -51,9 +51,8 @@ def evaluate_clips(
     classifier = load_classifier(bundle, folders=[bundle_folder.parent])
     judged = list(listen_to(classifier, recipe, watch(clips, bundle.manifest.name, len(clips))))
     if not judged:
-        raise TrainingError(
-            folder.root, "has no test clip of its labels that can be heard; see [split]"
-        )
+        reason = "has no test clip of its labels that can be heard; put some recordings below test/"
+        raise TrainingError(folder.root, reason)
     measured: dict[str, Any] = rounded(summary(judged, bundle.manifest))
     if unknown := Counter(
         clip.label for clip in tests if name_of(clip.label, recipe) not in labels

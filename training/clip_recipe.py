@@ -20,13 +20,16 @@ class ClipSplit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which groups of clips are not trained on, where the folder itself does not say.
 
     Patterns as of the shell over group names, such as `*: Philharmonia` (docs/audit.md says what
-    a group is). A group is never cut.
+    a group is), or over the path of a clip that has none. A group is never cut.
     """
 
     test: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    test_share: Probability = 0.15
+    """Share of each label's clips, in whole groups, where no pattern names any and no folder any
+    part. Whatever the seed they are the same, so that runs can be compared, and vote."""
     validation_share: Probability = 0.0
-    """Share of each label's clips, in whole groups, where no pattern names any."""
+    """Likewise where nothing is for validation, and drawn by the seed."""
 
 
 class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from instrd.models.bundle import WEIGHTS, Bundle, Credit, Manifest, write_bundle
 from instrd.training.bundle_place import name_for
 from instrd.training.clip_calibration import ClipCalibration, calibrate_clips
 from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.clip_split import Parts
+from instrd.training.clip_split import Parts, naming_tests
 from instrd.training.errors import TrainingError
 from instrd.training.export import rounded
 from instrd.training.fit_clips import built
@@ -54,7 +54,8 @@ def export_clips(
     files = with_weights(net, recipe.window_frames, recipe.front_end.width)
     calibrated = calibrate_clips(net, parts, Windows(recipe, cache, parts.train))
     credited = credits_in(roots, [example.path for example in used])
-    return write_bundle(bundle, _manifest(name, recipe, parts, calibrated, credited), files)
+    told = naming_tests(recipe, folder, parts)
+    return write_bundle(bundle, _manifest(name, told, parts, calibrated, credited), files)
 
 
 def credits_in(roots: Iterable[Path], paths: Iterable[Path]) -> tuple[Credit, ...]:
