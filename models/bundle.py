@@ -26,7 +26,8 @@ MOST_WINDOW_VALUES = 1 << 22
 """Frames times bands that a model may look back over: 16 MiB as float32."""
 
 NAME = re.compile(r"[a-z0-9_-]{1,32}")
-Label = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
+NAME_IN_WORDS = "1 to 32 of a to z, 0 to 9, _ and -"
+Label = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z", description=NAME_IN_WORDS)]
 Vote = Literal["majority", "mean", "weighted"]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 FileName = Annotated[str, Meta(pattern=r"^[a-z0-9_]([a-z0-9_.-]{0,62}[a-z0-9_])?\Z")]

@@ -151,6 +151,13 @@ def test_odd_spellings_are_found(tmp_path: Path) -> None:
     assert found(audit(tmp_path), "odd spelling") == ["guitar is spelt sound_guiatr"]
 
 
+def test_a_class_that_no_recipe_can_name_is_a_warning(tmp_path: Path) -> None:
+    write(tmp_path / "Große Trommel" / "a.wav", hiss(1))
+    write(tmp_path / "drum" / "a.wav", hiss(2))
+    told = "class große_trommel: allowed in a recipe: 1 to 32 of a to z, 0 to 9, _ and -"
+    assert found(audit(tmp_path), "class that no recipe can name") == [told]
+
+
 def test_the_exit_code_tells_clean_from_contradicting_from_bad_input(tmp_path: Path) -> None:
     clean(tmp_path / "good")
     clean(tmp_path / "bad")

@@ -47,11 +47,28 @@ def test_the_papers_know_four_labels_and_see_each_clip_from_its_start(path: Path
 @pytest.mark.parametrize(
     ("right", "wrong", "told"),
     [
-        ('"cnn"', '"perceptron"', "perceptron|name"),
-        ("seed = ", "seed = -", "seed"),
-        ("window_frames", "widnow_frames", "widnow_frames"),
+        (
+            'ure = "cnn"',
+            'ure = "mlp"',
+            "architecture: got 'mlp', allowed: cnn, lstm, svm, resnet18, transformer",
+        ),
+        ("seed = ", "seed = -", "seed: got -20240501, expected `int` >= 0"),
+        (
+            "window_frames",
+            "widnow_frames",
+            "widnow_frames: is no key; allowed: name, .*; window_frames: is missing",
+        ),
         ("[fit]", "[fit", "line"),
-        ("epochs = 10", "epochs = 0", "epochs"),
+        ("epochs = 10", "epochs = 0", "fit.epochs: got 0, expected `int` >= 1"),
+        ("epochs = 10", 'epochs = "two"', "fit.epochs: got 'two', expected `int`, got `str`"),
+        ("batch = 32", "bacth = 32", "fit.bacth: is no key; allowed: epochs, batch, "),
+        (
+            '"drum", "guitar"',
+            '"Flöte", 5',
+            r"labels\[0\]: got 'Flöte', allowed: 1 to 32 of a to z, 0 to 9, _ and -; labels\[1\]: ",
+        ),
+        ("[network]", "[[network]]", "network: got "),
+        ("[front_end]", "[[front_end]]", "front_end: got .*, allowed: a table"),
         ("fmax_hz = 11025.0", "fmax_hz = 12000.0", r"allowed 0\.\.11025"),
     ],
 )

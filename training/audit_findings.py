@@ -20,6 +20,7 @@ Kind = Literal[
     "clipped file",
     "shortcut to the label",
     "odd spelling",
+    "class that no recipe can name",
 ]
 CONTRADICTIONS: tuple[Kind, ...] = (
     "file under two labels",

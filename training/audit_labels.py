@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from instrd.models.bundle import NAME, NAME_IN_WORDS
 from instrd.training.audit_findings import Finding
 from instrd.training.labelled_folder import Clip, LabelledFolder, name_below
 
@@ -31,6 +32,10 @@ def label_findings(folder: LabelledFolder, unreadable: set[Path]) -> Iterator[Fi
         yield Finding("file without row", f"{name} has no label", (name,))
     for label, ways in folder.spellings.items():
         yield Finding("odd spelling", f"{label} is spelt {_and(ways)}")
+    for label in folder.classes:
+        if not NAME.fullmatch(label):
+            what = f"class {label}: allowed in a recipe: {NAME_IN_WORDS}"
+            yield Finding("class that no recipe can name", what)
     yield from _cut_takes(folder)
 
 

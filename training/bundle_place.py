@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from instrd.models.bundle import NAME
+from instrd.models.bundle import NAME, NAME_IN_WORDS
 from instrd.training.errors import TrainingError
 from instrd.training.recipe import RECIPE
 
@@ -16,6 +16,6 @@ def name_for(folder: Path) -> str:
         raise TrainingError(folder, "holds a run; give the bundle a folder of its own")
     name = folder.absolute().name  # by which the daemon finds it
     if not NAME.fullmatch(name):
-        allowed = "allowed: 1 to 32 of a to z, 0 to 9, _ and -"
+        allowed = f"allowed: {NAME_IN_WORDS}"
         raise TrainingError(folder, f"got {name!r} as the name of a bundle, {allowed}")
     return name
