@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from instrd.models.bundle import Label, Probability
+from instrd.models.bundle import NAME, NAME_IN_WORDS, Label, Probability
 from instrd.models.frontend import FrontEnd
+from instrd.training.errors import TrainingError
 from instrd.training.struct_files import read_toml
 
 Count = Annotated[int, Meta(gt=0)]
@@ -88,7 +89,7 @@ class ClipRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     front_end: FrontEnd
     window_frames: Count
     fit: ClipFit
-    other: str = ""
+    other: Annotated[str, Meta(pattern=rf"^({NAME.pattern})?\Z", description=NAME_IN_WORDS)] = ""
     """Label under which all other labels of the folder are trained; empty: they are left out."""
     network: dict[str, Any] = {}
     """The net's own parameters."""
@@ -98,4 +99,9 @@ class ClipRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_clip_recipe(path: Path) -> ClipRecipe:
     """Check a recipe file and return it; raises `TrainingError`."""
-    return read_toml(path, ClipRecipe)
+    recipe = read_toml(path, ClipRecipe)
+    outputs = [*recipe.labels, *([recipe.other] if recipe.other else [])]
+    if len(outputs) < 2 or len(set(outputs)) < len(outputs):
+        got = f"got {', '.join(outputs) or 'none'}"
+        raise TrainingError(path, f"labels and other: {got}, allowed: two or more, each once")
+    return recipe
