@@ -18,7 +18,8 @@ def find_members(ensemble: Manifest, folders: Iterable[Path] = ()) -> list[Bundl
     for member in ensemble.members:
         bundle = find_bundle(member.name, searched)
         if bundle.sha256 != member.sha256:
-            raise _misfit(ensemble, member.name, "SHA-256", bundle.sha256, member.sha256)
+            allowed = f"{member.sha256}; write the ensemble anew (instrd-train ensemble)"
+            raise _misfit(ensemble, member.name, "SHA-256", bundle.sha256, allowed)
         _check_fit(ensemble, bundle.manifest)
         bundles.append(bundle)
     if bundles:
