@@ -97,7 +97,7 @@ def test_a_class_of_which_nothing_can_be_read_is_found(tmp_path: Path) -> None:
     (tmp_path / "train" / "lute").mkdir()
     report = audit(tmp_path)
     assert found(report, "class without a file") == [
-        "class harp: none of its 1 files can be read",
+        "class harp: none of its 1 file can be read",
         "class lute: no file",
     ]
     (unreadable,) = found(report, "unreadable file")
@@ -166,6 +166,7 @@ def test_the_exit_code_tells_clean_from_contradicting_from_bad_input(tmp_path: P
     code, output = train("audit", "--data", tmp_path / "bad")
     assert code == 1
     assert "sound in train and test" in output
+    assert ", 0 minutes, layout folders: 1 contradiction, 0 warnings" in " ".join(output.split())
     code, output = train("audit", "--data", tmp_path / "nowhere")
     assert code == 2
     assert "looked for" in output

@@ -195,7 +195,7 @@ def test_what_lacks_its_partner_is_counted_of_several_folders_too(
     write(Path("two") / "tests" / "a.wav", hiss(1, 0.05))
     assert without_partner(one) == []
     both = together([one, read_folder(two.root)])
-    assert without_partner(both) == ["1 files without a row: two/tests/a.wav"]
+    assert without_partner(both) == ["1 file without a row: two/tests/a.wav"]
 
 
 def test_a_clip_that_is_a_link_to_elsewhere_stays_below_the_folder(tmp_path: Path) -> None:

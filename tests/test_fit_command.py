@@ -171,7 +171,7 @@ def test_several_folders_are_learned_as_one(
     assert "left out: " in (told := capsys.readouterr().err)
     assert "broken.wav" in told
     assert "left out: 4 rows without a file: 0.wav, 1.wav, 2.wav, ...\n" in told
-    assert "left out: 1 files without a row: three/stray.wav\n" in told
+    assert "left out: 1 file without a row: three/stray.wav\n" in told
 
 
 def test_every_error_is_one_sentence_and_exit_code_two(

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from instrd.training.audit import audit as audit_folder
 from instrd.training.audit_findings import CONTRADICTIONS, Finding, Kind, Report
-from instrd.training.labelled_folder import Labels
+from instrd.training.labelled_folder import Labels, counted
 from instrd.training.standin import build
 from instrd.training.struct_files import as_json
 
@@ -79,5 +79,6 @@ def verdict(report: Report) -> str:
     """Return the audit in one sentence."""
     against = sum(finding.contradicts for finding in report.findings)
     others = len(report.findings) - against
-    heard = f"{report.files} files, {report.seconds / 60.0:.0f} minutes, layout {report.layout}"
-    return f"{heard}: {against} contradictions, {others} warnings"
+    minutes = counted(round(report.seconds / 60.0), "minute")
+    heard = f"{counted(report.files, 'file')}, {minutes}, layout {report.layout}"
+    return f"{heard}: {counted(against, 'contradiction')}, {counted(others, 'warning')}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from instrd.models.bundle import NAME, NAME_IN_WORDS
 from instrd.training.audit_findings import Finding
-from instrd.training.labelled_folder import Clip, LabelledFolder, name_below
+from instrd.training.labelled_folder import Clip, LabelledFolder, counted, name_below
 
 
 def labels_by_file(clips: Iterable[Clip]) -> dict[Path, set[str]]:
@@ -46,13 +46,14 @@ def _empty_classes(
         carrying = [path for path, found in labels.items() if label in found]
         readable = [path for path in carrying if path not in unreadable]
         if not readable:
-            what = f"class {label}: none of its {len(carrying)} files can be read"
+            what = f"class {label}: none of its {counted(len(carrying), 'file')} can be read"
             yield Finding("class without a file", what if carrying else f"class {label}: no file")
         for part in sorted({clip.part for clip in folder.clips}):
             own = {c.path for c in folder.clips if c.part == part and c.label == label}
             if own and all(len(labels[path]) > 1 for path in own):
                 where = f" of {part}" if part else ""
-                what = f"class {label}: each of its {len(own)} files{where} has another label too"
+                files = counted(len(own), "file")
+                what = f"class {label}: each of its {files}{where} has another label too"
                 yield Finding("class contradicted throughout", what)
 
 

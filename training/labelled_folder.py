@@ -82,12 +82,20 @@ def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:
 def without_partner(folder: LabelledFolder) -> list[str]:
     """Count rows without a file and files without a row, in a line each that names a few."""
     strays = [name_below(folder.root, path) for path in folder.files_without_row]
-    kinds = {"rows without a file": folder.rows_without_file, "files without a row": strays}
+    kinds = {("row", "file"): folder.rows_without_file, ("file", "row"): strays}
     return [
-        f"{len(names)} {kind}: {', '.join(names[:_NAMED])}{', ...' if names[_NAMED:] else ''}"
-        for kind, names in kinds.items()
+        f"{counted(len(names), thing)} without a {partner}: {_few(names)}"
+        for (thing, partner), names in kinds.items()
         if names
     ]
+
+
+def counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def _few(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:_NAMED])}{', ...' if names[_NAMED:] else ''}"
 
 
 def text_of(name: str) -> str:
