@@ -40,6 +40,8 @@ SUFFIXES: Final = frozenset(
     {".wav", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
 )
 """By which files are found in a folder; a file that is named may have any."""
+UNREAD_SUFFIXES: Final = frozenset({".m4a", ".m4b", ".aac", ".wma", ".caf", ".ape", ".wv", ".amr"})
+"""Audio of formats that are not read, for who tells what a folder holds."""
 MOST_TAGS = 16
 UNKNOWN_FRAMES = 2**62
 MP3_SLACK_FRAMES = 1152
@@ -51,7 +53,7 @@ MP3_LENGTH_WITHIN = 48
 """Bytes of the first block; its side information comes before the mark."""
 
 
-def files_below(folder: Path) -> list[Path]:
+def files_below(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
     """Return the files below a folder that are audio by their suffix, in order; none hidden.
 
     A link to nothing is among them: whoever reads it is told. Of what is no folder, or may not be
@@ -61,7 +63,7 @@ def files_below(folder: Path) -> list[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = (name for name in folders if not name.startswith("."))
         paths = (Path(place, name) for name in names if not name.startswith("."))
-        found += [path for path in paths if path.suffix.lower() in SUFFIXES]
+        found += [path for path in paths if path.suffix.lower() in suffixes]
     return sorted(found)
 
 

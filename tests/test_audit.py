@@ -13,6 +13,7 @@ from instrd.models.frontend import frames_of
 from instrd.training.audit import audit
 from instrd.training.audit_findings import Report
 from instrd.training.fingerprint import ALIKE, PICTURE, SAME, fingerprint, likeness, same_sounds
+from instrd.training.labelled_folder import LayoutError
 
 
 def clean(root: Path) -> Path:
@@ -149,6 +150,16 @@ def test_a_shortcut_to_the_label_is_found(tmp_path: Path, measure: str, changed:
 def test_odd_spellings_are_found(tmp_path: Path) -> None:
     kaggle(tmp_path, [("a-10000.wav", "sound_guiatr")], [])
     assert found(audit(tmp_path), "odd spelling") == ["guitar is spelt sound_guiatr"]
+
+
+def test_audio_of_formats_that_are_not_read_is_found(tmp_path: Path) -> None:
+    write(tmp_path / "drum" / "a.wav", hiss(1))
+    (tmp_path / "drum" / "b.m4a").touch()
+    told = "drum/b.m4a: of a format that is not read (convert to WAV or FLAC)"
+    assert found(audit(tmp_path), "unreadable file") == [told]
+    (tmp_path / "drum" / "a.wav").unlink()
+    with pytest.raises(LayoutError, match=r"no labelled audio here; .*; 1 file of a format"):
+        audit(tmp_path)
 
 
 def test_a_class_that_no_recipe_can_name_is_a_warning(tmp_path: Path) -> None:

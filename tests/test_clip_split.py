@@ -10,7 +10,14 @@ from miniature import changed, recipe
 from instrd.training.clip_recipe import ClipRecipe, ClipSplit
 from instrd.training.clip_split import Parts, divide, naming_tests, part_of
 from instrd.training.errors import TrainingError
-from instrd.training.labelled_folder import Clip, LabelledFolder, Part, together, without_partner
+from instrd.training.labelled_folder import (
+    UNREAD,
+    Clip,
+    LabelledFolder,
+    Part,
+    strays,
+    together,
+)
 from instrd.training.layouts import read_folder
 
 
@@ -193,9 +200,14 @@ def test_what_lacks_its_partner_is_counted_of_several_folders_too(
     monkeypatch.chdir(tmp_path)
     one, two = (folder(Path(name), "train", "drum", 1) for name in ("one", "two"))
     write(Path("two") / "tests" / "a.wav", hiss(1, 0.05))
-    assert without_partner(one) == []
+    assert strays(one) == []
+    for name in ("a.M4A", "b.wma"):
+        (Path("two") / "train" / "drum" / name).touch()
     both = together([one, read_folder(two.root)])
-    assert without_partner(both) == ["1 file without a row: two/tests/a.wav"]
+    assert strays(both) == [
+        "1 file without a row: two/tests/a.wav",
+        f"2 files {UNREAD}: two/train/drum/a.M4A, two/train/drum/b.wma",
+    ]
 
 
 def test_a_clip_that_is_a_link_to_elsewhere_stays_below_the_folder(tmp_path: Path) -> None:

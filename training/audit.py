@@ -10,7 +10,7 @@ from instrd.training.audit_findings import Finding, Report
 from instrd.training.audit_labels import label_findings, labels_by_file
 from instrd.training.audit_shortcuts import shortcuts
 from instrd.training.audit_sounds import Sound, faults, hear
-from instrd.training.labelled_folder import LabelledFolder, Labels, name_below, text_of
+from instrd.training.labelled_folder import UNREAD, LabelledFolder, Labels, name_below, text_of
 from instrd.training.layouts import read_folder
 
 Watch = Callable[[list[Path]], Iterable[Path]]
@@ -32,6 +32,7 @@ def audit(root: Path, labels: Labels = "published", watch: Watch = iter) -> Repo
             broken.append(heard)
     findings = [
         *label_findings(folder, {error.path for error in broken}),
+        *(_unreadable(AudioFileError(path, UNREAD), root) for path in folder.files_unread),
         *(_unreadable(error, root) for error in broken),
         *faults(sounds, root),
         *duplicates(sounds, folder),

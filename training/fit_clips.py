@@ -20,7 +20,7 @@ from instrd.training.epochs import Task, run_epochs
 from instrd.training.errors import TrainingError
 from instrd.training.fit_svm import fit_svm
 from instrd.training.frame_cache import FrameCache, Watch, unwatched
-from instrd.training.labelled_folder import LabelledFolder, name_below, without_partner
+from instrd.training.labelled_folder import LabelledFolder, name_below, strays
 from instrd.training.machines import join
 from instrd.training.net_answers import logits_of
 from instrd.training.recipe import RECIPE
@@ -76,7 +76,7 @@ def fit_clips(
         windows = Windows(recipe, cache, parts.train)
         fitted = _fit(Task(recipe, parts, windows, run, place), watch)
         if place.leads:
-            left_out = (*without_partner(folder), *(str(error) for error in errors))
+            left_out = (*strays(folder), *(str(error) for error in errors))
             _finish(run, folder.root, parts, fitted, left_out)
         place.wait()
     return read_result(run)

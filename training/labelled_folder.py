@@ -23,6 +23,7 @@ PARTS: dict[str, Part] = {
 }
 """How layouts spell the parts, in lower case."""
 
+UNREAD = "of a format that is not read (convert to WAV or FLAC)"
 _NAMED = 3
 _MISSPELT = {"guiatr": "guitar"}
 
@@ -55,6 +56,8 @@ class LabelledFolder:
     rows_without_file: tuple[str, ...] = ()
     files_without_row: tuple[Path, ...] = ()
     reading: Labels = "published"
+    files_unread: tuple[Path, ...] = ()
+    """Of formats that are not read."""
 
 
 def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:
@@ -76,16 +79,24 @@ def together(folders: Sequence[LabelledFolder]) -> LabelledFolder:
         tuple(row for folder in folders for row in folder.rows_without_file),
         tuple(path.absolute() for folder in folders for path in folder.files_without_row),
         folders[0].reading,
+        tuple(path.absolute() for folder in folders for path in folder.files_unread),
     )
 
 
-def without_partner(folder: LabelledFolder) -> list[str]:
-    """Count rows without a file and files without a row, in a line each that names a few."""
-    strays = [name_below(folder.root, path) for path in folder.files_without_row]
-    kinds = {("row", "file"): folder.rows_without_file, ("file", "row"): strays}
+def strays(folder: LabelledFolder) -> list[str]:
+    """Count what makes no clip, kind by kind, in a line each that names a few."""
+    unlisted, unread = (
+        [name_below(folder.root, path) for path in paths]
+        for paths in (folder.files_without_row, folder.files_unread)
+    )
+    kinds = {
+        ("row", "without a file"): folder.rows_without_file,
+        ("file", "without a row"): unlisted,
+        ("file", UNREAD): unread,
+    }
     return [
-        f"{counted(len(names), thing)} without a {partner}: {_few(names)}"
-        for (thing, partner), names in kinds.items()
+        f"{counted(len(names), thing)} {what}: {_few(names)}"
+        for (thing, what), names in kinds.items()
         if names
     ]
 

@@ -1,16 +1,19 @@
 """Folders of labelled audio in four layouts, told apart by what lies in them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from instrd.models.audiofile import files_below
+from instrd.models.audiofile import UNREAD_SUFFIXES, files_below
 from instrd.training.labelled_folder import (
     PARTS,
+    UNREAD,
     Clip,
     LabelledFolder,
     Labels,
     LayoutError,
     Part,
+    counted,
     label_of,
     odd_spellings,
     text_of,
@@ -24,6 +27,13 @@ from instrd.training.takes import take_group
 
 def read_folder(root: Path, labels: Labels = "published") -> LabelledFolder:
     """Return what a folder says, its layout known by what lies in it; raises `LayoutError`."""
+    unread = files_below(root, UNREAD_SUFFIXES)
+    folder = _read(root, labels, unread)
+    clips = {clip.path for clip in folder.clips}
+    return replace(folder, files_unread=tuple(path for path in unread if path not in clips))
+
+
+def _read(root: Path, labels: Labels, unread: Sequence[Path]) -> LabelledFolder:
     if any((root / table).is_file() for table in TABLES):
         return read_kaggle(root, labels)
     if labels == "corrected":
@@ -36,7 +46,8 @@ def read_folder(root: Path, labels: Labels = "published") -> LabelledFolder:
     if root.is_dir() and (folders := list(_class_folders(root))):
         return _read_class_folders(root, folders)
     looked = f"{' or '.join(TABLES)}, {MANIFEST}, a folder with audio for each class"
-    raise LayoutError(root, f"no labelled audio here; looked for {looked}")
+    beside = f"; {counted(len(unread), 'file')} {UNREAD}" if unread else ""
+    raise LayoutError(root, f"no labelled audio here; looked for {looked}{beside}")
 
 
 def read_folders(roots: Sequence[Path], labels: Labels) -> LabelledFolder:
