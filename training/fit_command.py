@@ -198,8 +198,10 @@ def evaluate(bundle: BundleFolder, *, data: Data = None, labels: Labels = "publi
 
 
 def watch(things: Iterable[Any], what: str, count: int) -> Iterable[Any]:
-    """Draw a progress bar, in the one process of several that torchrun numbers 0."""
-    return track(things, what, total=count, console=Console(stderr=True)) if _leads() else things
+    """Draw a progress bar of what is to do, in the one process that torchrun numbers 0."""
+    if not count or not _leads():
+        return things
+    return track(things, what, total=count, console=Console(stderr=True))
 
 
 def _leads() -> bool:
