@@ -34,7 +34,7 @@ def test_every_net_maps_windows_to_logits(kind: Architecture) -> None:
 
 
 def test_the_cnn_has_three_convolutions_of_3_by_3_then_128_neurons_and_dropout_of_a_half() -> None:
-    net = SpectrogramCnn(frames=173, width=128, labels=4, size=[64, 64])
+    net = SpectrogramCnn(frames=173, width=128, labels=4, size=(64, 64))
     convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
     assert [module.kernel_size for module in convolutions] == [(3, 3)] * 3
     widths = [module.out_channels for module in convolutions]

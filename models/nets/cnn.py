@@ -26,7 +26,7 @@ class SpectrogramCnn(nn.Module):
         channels: Sequence[int] = (16, 32, 64),
         hidden: int = 128,
         dropout: float = 0.5,
-        size: Sequence[int] | None = None,
+        size: tuple[int, int] | None = None,
         norm: bool = False,
         mean_over_time: bool = False,
         relative: bool = False,

@@ -1,6 +1,5 @@
 """ResNet18 (He et al. 2016) on the picture of a spectrogram."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ class SpectrogramResNet18(nn.Module):
         width: int,
         labels: int,
         weights: Weights = "none",
-        size: Sequence[int] | None = None,
+        size: tuple[int, int] | None = None,
         dropout: float = 0.0,
         relative: bool = False,
     ) -> None:
