@@ -167,7 +167,7 @@ def test_another_recipe_in_the_same_run_folder_is_refused(
         fit_clips(recipe(epochs=7), data, learned)
     with pytest.raises(CutError):
         fit_clips(recipe(), data, tmp_path, stopping_after(1))
-    with pytest.raises(TrainingError, match="another recipe"):
+    with pytest.raises(TrainingError, match="seed 3, not 9"):
         fit_clips(changed(recipe(), seed=9), data, tmp_path)
 
 

@@ -99,7 +99,8 @@ def test_a_seed_of_its_own_makes_another_run(
     fit = ["fit", file, "--data", data, "--run", folder]
     assert run(monkeypatch, *fit, "--seed", 5) == 0
     assert run(monkeypatch, *fit) == 2
-    assert "another recipe" in capsys.readouterr().err
+    told = f"{folder}: holds a run of seed 5, not 3 (--seed); give each run its own folder"
+    assert told in capsys.readouterr().err
 
 
 def test_the_last_steps_have_a_seed_of_their_own_whatever_seed_is_given(

@@ -191,5 +191,7 @@ def _mean_p(fitted: Fitted, example: Example) -> tuple[float, ...]:
 def _refuse_other(recipe: ClipRecipe, folder: LabelledFolder, run: Path) -> None:
     before = read_recipe_of(run)
     if before is not None and before != recipe:
-        raise TrainingError(run, "holds a run of another recipe; give each run its own folder")
+        alike = msgspec.structs.replace(before, seed=recipe.seed) == recipe
+        what = f"seed {before.seed}, not {recipe.seed} (--seed)" if alike else "another recipe"
+        raise TrainingError(run, f"holds a run of {what}; give each run its own folder")
     refuse_other_data(run, folder)
