@@ -14,8 +14,10 @@ from miniature import LABELS, changed, miniature, recipe, sound, write_recipe
 from instrd.models.bundle import find_bundle, read_bundle
 from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
+from instrd.training.bundle_place import name_for
 from instrd.training.cli import main
 from instrd.training.clip_recipe import ClipSplit
+from instrd.training.errors import TrainingError
 from instrd.training.export_clips import credits_in
 from instrd.training.pool import MANIFEST
 from instrd.training.recipe import RECIPE, Recipe, read_recipe
@@ -284,6 +286,19 @@ def test_a_name_that_no_bundle_may_have_is_refused_before_anything_is_read(
             "allowed: 1 to 32 of a to z, 0 to 9, _ and -\n"
         )
     assert not bundle.exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for bundle in (tmp_path / "file", tmp_path / "file" / "mine"):
+        assert run(monkeypatch, "export", tmp_path, bundle, "--data", tmp_path) == 2
+        told = f"{tmp_path}/file: is no folder that can be written to\n"
+        assert capsys.readouterr().err == f"instrd-train: {told}"
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)  # root may write anywhere
+    with pytest.raises(TrainingError, match=f"{tmp_path}: is no folder that can be written to"):
+        name_for(tmp_path / "a" / "b")
 
 
 def test_a_run_of_stems_is_exported_with_its_stems(
