@@ -94,16 +94,15 @@ def test_a_disk_that_is_full_is_one_sentence_and_the_checkpoint_of_before_stays(
     tmp_path: Path,
 ) -> None:
     data, run = miniature(tmp_path / "data").root, tmp_path / "run"
-    (run / "tensorboard").mkdir(parents=True)
+    run.mkdir()
     write_checkpoint(run, {"step": 1})
     whole = (run / CHECKPOINT).read_bytes()
     with room_for(4096), pytest.raises(OSError, match="File too large"):
         write_checkpoint(run, {"step": bytes(10_000)})
     assert (run / CHECKPOINT).read_bytes() == whole
-    (run / CHECKPOINT).unlink()
     file = write_recipe(tmp_path / "cnn.toml", recipe(epochs=1))
     with room_for(20_000):
-        code, said = train("fit", file, "--data", data, "--run", run)
+        code, said = train("fit", file, "--data", data, "--run", tmp_path / "begun")
     assert code == 2
     assert said.splitlines()[-1].startswith("instrd-train: ")
     assert "File too large" in said.splitlines()[-1]
