@@ -49,7 +49,6 @@ class SourcePicture:
     gaps_us: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_GAPS))  # reported when
     gap_count: int = 0
     skipped: int = 0  # hops
-    words: tuple[str, ...] = ()  # as they were drawn last, so that they stay in place
     rows: frozenset[str] = frozenset()  # labels that had one when it was drawn last
 
     def take(self, message: Frame | Event | State | Level | Gap | Status) -> None:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from msgspec.structs import replace
-
 from instrd.clients.link import Link
 from instrd.clients.picture import MOST_SOUNDINGS, Picture, SourcePicture
 from instrd.clients.protocol import PAUSED, Active, Frame, Level, Reason
@@ -13,7 +11,7 @@ from instrd.clients.protocol import PAUSED, Active, Frame, Level, Reason
 LISTENING: Final = ("running", "flat")
 STALE_US: Final = 1_500_000  # a frame older than this no longer says what sounds
 LATELY: Final = 0.5  # what sounded in the last 20 s is worth a row as if it had this p
-STEADY: Final = 0.1  # a place is given up only for a label likelier by this
+STEADY: Final = 0.1  # a row is given up only for a label likelier by this
 WHY: Final[dict[Reason, str]] = {
     "masked": "(masked)",
     "warming_up": "(warming up)",
@@ -32,7 +30,7 @@ class Word:
 
 @dataclass(frozen=True)
 class SourceView:
-    """One source at one moment; in its picture it keeps which words and rows have a place."""
+    """One source at one moment; in its picture it keeps which labels have a row."""
 
     picture: Picture
     source: SourcePicture
@@ -74,29 +72,11 @@ class SourceView:
 
     @cached_property
     def active(self) -> list[Active]:
-        """What sounds, the surest first.
-
-        About as sure ones keep the places that they had, or words would change them all the time.
-        """
+        """What sounds, in the order of its onsets: no word overtakes another that sounds on."""
         if self.source.state is None or not self.heard:
             return []
-        before = {label: at for at, label in enumerate(self.source.words)}
-        order: list[Active] = []
-        # a frame comes with every hop, a state once a second
-        likely = (
-            dict(zip(self.frame.labels, self.frame.p_smooth, strict=True)) if self.frame else {}
-        )
-        sounds = [
-            replace(one, p_smooth=likely.get(one.label, one.p_smooth))
-            for one in self.source.state.active[:MOST_SOUNDINGS]
-        ]
-        for one in sorted(sounds, key=lambda one: before.get(one.label, MOST_SOUNDINGS)):
-            at, least_p = len(order), one.p_smooth - STEADY * (one.label in before)
-            while at and least_p > order[at - 1].p_smooth:
-                at -= 1
-            order.insert(at, one)
-        self.source.words = tuple(one.label for one in order)
-        return order
+        sounds = self.source.state.active[:MOST_SOUNDINGS]
+        return sorted(sounds, key=lambda one: one.t_on_us)
 
     @cached_property
     def sounding(self) -> frozenset[str]:
@@ -147,8 +127,11 @@ class SourceView:
         return chosen
 
     def _word(self, one: Active) -> Word:
+        # a frame comes with every hop, a state once a second
+        likely = zip(self.frame.labels, self.frame.p_smooth, strict=True) if self.frame else ()
+        p_smooth = dict(likely).get(one.label, one.p_smooth)
         since_us = max(0, self.picture.now_us - one.t_on_us)
-        return Word(one.label, f"{one.p_smooth:.2f} · {duration(since_us)}")
+        return Word(one.label, f"{p_smooth:.2f} · {duration(since_us)}")
 
 
 def duration(us: int) -> str:

@@ -37,19 +37,17 @@ def test_a_duration_is_written_as_a_clock_does(seconds: float, text: str) -> Non
     assert duration(round(seconds * 1e6)) == text
 
 
-def test_the_surest_word_comes_first_whatever_its_label_is() -> None:
+def test_words_are_in_the_order_of_their_onsets_however_sure_each_is() -> None:
     playing = playing_piano()
-    playing.take(frame({"drum": 0.5, "organ": 0.7, "violin": 0.9}))
-    playing.take(state("drum", "organ", "violin", decision="violin"))
-    assert names_of(playing) == ["violin", "organ", "drum"]
-
-
-def test_words_about_as_sure_do_not_change_places() -> None:
-    playing = playing_piano()
-    for p, first in (((0.9, 0.8), "drum"), ((0.85, 0.9), "drum"), ((0.75, 0.9), "violin")):
-        playing.take(frame({"drum": p[0], "violin": p[1]}))
-        playing.take(state("drum", "violin"))
-        assert names_of(playing)[0] == first
+    onsets_s = {"drum": 2, "organ": 0, "violin": 1}
+    sounds = tuple(
+        Active(label=label, id=f"id-{label}", t_on_us=NOW_US + s * 1_000_000, p_smooth=0.9)
+        for label, s in onsets_s.items()
+    )
+    playing.take(changed("state", active=sounds, decision="drum"))
+    for likely in ({"drum": 0.9, "violin": 0.6, "organ": 0.5}, {"drum": 0.5, "organ": 0.99}):
+        playing.take(frame(likely))
+        assert names_of(playing) == ["organ", "violin", "drum"]
 
 
 @pytest.mark.parametrize(
