@@ -62,16 +62,20 @@ class SourcePicture:
                 )
             case State():
                 self.state = message
-                self._reconcile(message)
+                self._reconcile(message, self.now_us(message.t_pub_us))
             case Level():
                 self.level = message
             case Gap(reason="paused"):
                 pass  # somebody wished it
             case Gap():
-                self.gaps_us.append(message.t_pub_us)
+                self.gaps_us.append(self.now_us(message.t_pub_us))
                 self.gap_count += 1
             case Status():
                 self.status = message
+
+    def now_us(self, t_pub_us: int) -> int:
+        """Return the time up to which it was heard; at the fast pace sound outruns the clock."""
+        return max(t_pub_us, self.frame.t1_us if self.frame else 0)
 
     def forget(self, before_us: int) -> None:
         while self.gaps_us and self.gaps_us[0] < before_us:
@@ -82,13 +86,12 @@ class SourcePicture:
             if sounding.t_off_us is not None and sounding.t_off_us < before_us:
                 del self.soundings[event_id]
 
-    def _reconcile(self, state: State) -> None:
+    def _reconcile(self, state: State, now_us: int) -> None:
         """Begin what began before we listened; end what ended in a message we lost."""
         sounds = {active.id: active for active in state.active}
         for event_id, sounding in self.soundings.items():
             if sounding.t_off_us is None and event_id not in sounds:
-                ended = Sounding(sounding.label, sounding.t_on_us, state.t_pub_us)
-                self.soundings[event_id] = ended
+                self.soundings[event_id] = Sounding(sounding.label, sounding.t_on_us, now_us)
         for event_id, active in sounds.items():
             self.soundings.setdefault(event_id, Sounding(active.label, active.t_on_us))
 
@@ -122,7 +125,7 @@ class Picture:
             case _:
                 heard = self._source(message.source)
                 heard.take(message)
-                heard.forget(self.now_us - TIMELINE_US)
+                heard.forget(heard.now_us(self.now_us) - TIMELINE_US)
 
     def _start(self, message: AnyMessage) -> None:
         self.node, self.run, self.now_us = message.node, message.run, 0

@@ -86,7 +86,7 @@ class SourcePanel:
         text.append(f" {number} ", style="bold" if sounds else FAINT)
         soundings = (one for one in view.source.soundings.values() if one.label == label)
         roll = meters.timeline(
-            soundings, view.source.gaps_us, view.picture.now_us, self._roll_width, its_colour
+            soundings, view.source.gaps_us, view.now_us, self._roll_width, its_colour
         )
         return text.append_text(roll)
 

@@ -42,6 +42,10 @@ class SourceView:
             return self.picture.model.labels
         return () if self.source.frame is None else self.source.frame.labels
 
+    @property
+    def now_us(self) -> int:
+        return self.source.now_us(self.picture.now_us)
+
     @cached_property
     def condition(self) -> str:
         """How the source fares, in a word; a paused one runs and nobody listens."""
@@ -130,7 +134,7 @@ class SourceView:
         # a frame comes with every hop, a state once a second
         likely = zip(self.frame.labels, self.frame.p_smooth, strict=True) if self.frame else ()
         p_smooth = dict(likely).get(one.label, one.p_smooth)
-        since_us = max(0, self.picture.now_us - one.t_on_us)
+        since_us = max(0, self.now_us - one.t_on_us)
         return Word(one.label, f"{p_smooth:.2f} · {duration(since_us)}")
 
 

@@ -41,6 +41,7 @@ def model() -> Model:
 def frame(likely: dict[str, float] | None = None, **fields: object) -> AnyMessage:
     """Return a frame in which all but these labels have a p of 0.05."""
     p = tuple((likely or {"piano": 0.9}).get(label, 0.05) for label in LABELS)
+    fields = {"t1_us": NOW_US, **fields}
     return changed("frame", labels=LABELS, p=p, p_smooth=p, **fields)
 
 

@@ -34,6 +34,15 @@ def test_a_state_begins_what_began_before_and_ends_what_ended_unheard() -> None:
     }
 
 
+def test_at_the_fast_pace_what_ended_unheard_and_gaps_are_where_the_sound_is() -> None:
+    ahead_us = NOW_US + 60_000_000
+    picture = picture_of(event("on", "e1", ahead_us - 1), frame(t1_us=ahead_us), changed("gap"))
+    source = picture.sources["stage-left"]
+    assert list(source.gaps_us) == [ahead_us]
+    picture.take(state())
+    assert source.soundings == {"e1": Sounding("piano", ahead_us - 1, ahead_us)}
+
+
 def test_what_ended_20_s_ago_is_forgotten_and_what_sounds_is_kept() -> None:
     old_us = NOW_US - TIMELINE_US - 1
     picture = picture_of(

@@ -30,6 +30,17 @@ def test_a_word_is_as_sure_as_its_row() -> None:
     assert view_of(playing).words == (Word("piano", "0.99 · 0:02"),)
 
 
+def test_at_the_fast_pace_times_are_those_of_the_sound_not_of_the_clock() -> None:
+    playing = playing_piano()
+    playing.take(frame(t1_us=NOW_US + 60_000_000))
+    playing.take(changed("event", event="on", id="id-piano", t_on_us=NOW_US + 50_000_000))
+    active = Active(label="piano", id="id-piano", t_on_us=NOW_US + 50_000_000, p_smooth=0.9)
+    playing.take(changed("state", active=(active,), decision="piano"))
+    assert view_of(playing).words == (Word("piano", "0.90 · 0:10"),)
+    [row] = [row for row in drawn(playing) if "│ piano" in row]
+    assert "····■■■■" in row
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (3599, "59:59"), (360_000, "100:00:00")]
 )
