@@ -10,10 +10,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
@@ -34,13 +32,14 @@ from instrd.daemon.recording.messages import Wanted
 from instrd.daemon.security import read_security
 from instrd.daemon.service import Chosen, Service
 from instrd.daemon.signals import ReloadWish, StopWish, obey_signals
-from instrd.daemon.sources import Microphone, open_feed, scheme_of
+from instrd.daemon.sources import Microphone, Unbroken, open_feed, open_source, scheme_of
 from instrd.daemon.supervisor import Supervisor
 from instrd.daemon.tally import Tally
 from instrd.daemon.withholding import withheld
 
 log = logging.getLogger(__name__)
 DASHBOARD_STOP_S = 2.0
+DEMO = "bundled recording, as no microphone can be opened"
 
 
 def run(config: Config, *, read_again: ReadAgain, dashboard: bool | None, console: Console) -> int:
@@ -117,17 +116,17 @@ def _open_auto(
     choice: SourceChoice, taken: set[str], console: Console, wish: StopWish
 ) -> tuple[str, Chosen]:
     """Open the default microphone, else the bundled recording, and say which."""
-    real = msgspec.structs.replace(choice, uri="mic:", loop=False)
     microphone = Microphone(Wanted())
     wrong = microphone.first_answer(wish.__bool__)
     if wrong is None:
-        return choice.id or _name_of(real.uri, taken), Chosen(microphone, lossless=False)
+        return choice.id or _name_of("mic:", taken), Chosen(microphone, lossless=False)
     microphone.close()
-    recording = msgspec.structs.replace(choice, uri=f"file:{demo_path()}")
-    name, opened = _open_chosen(recording, taken, console, wish)
+    uri = f"file:{demo_path()}"
+    recording = open_source(uri, pace=choice.pace, loop=choice.loop)
     console.print(str(wrong), markup=False, highlight=False, soft_wrap=True)
-    console.print("Playing the bundled recording at its real pace instead.")
-    return name, replace(opened, is_demo=True)
+    console.print("Playing the bundled recording instead.")
+    chosen = Chosen(Unbroken(recording, DEMO), lossless=choice.pace == "fast", is_demo=True)
+    return choice.id or _name_of(uri, taken), chosen
 
 
 def _name_of(uri: str, taken: set[str]) -> str:

@@ -81,6 +81,7 @@ def test_without_a_microphone_the_recording_plays_once_and_a_summary_ends_it(
     assert daemon.returncode == 0, err
     assert "apt-get install libportaudio2" in out
     assert "Playing the bundled recording" in out
+    assert "running  bundled recording, as no microphone can be opened" in out
     assert "What instrd heard" in out
     assert "plays for" in out
 

@@ -6,16 +6,10 @@ from instrd.daemon.sources.source import Item, Opened, Source, Standing
 class Unbroken:
     """Says that the source is open and runs before its first block."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, description: str = "") -> None:
         self._source = source
-        self._first: list[Item] = [
-            Opened(source.rate_hz, source.description),
-            Standing("running"),
-        ]
-
-    @property
-    def description(self) -> str:
-        return self._source.description
+        self.description = description or source.description
+        self._first: list[Item] = [Opened(source.rate_hz, self.description), Standing("running")]
 
     def read(self) -> Item | None:
         return self._first.pop(0) if self._first else self._source.read()
