@@ -71,7 +71,8 @@ def colour(view: SourceView, word: str) -> str:
 
 
 def alarm_colour(view: SourceView) -> str:
-    if view.link.awaited:
+    """Return how bad it is that it is not heard; an end in order is no fault."""
+    if view.link.awaited or (view.link.alive and view.condition == "ended"):
         return FAINT
     return "yellow2" if view.link.alive and view.condition == PAUSED else "red1"
 

@@ -77,7 +77,9 @@ class SourcePicture:
         """Return the time up to which it was heard; at the fast pace sound outruns the clock."""
         return max(t_pub_us, self.frame.t1_us if self.frame else 0)
 
-    def forget(self, before_us: int) -> None:
+    def forget(self, t_pub_us: int) -> None:
+        """Drop what no longer is on the timeline."""
+        before_us = self.now_us(t_pub_us) - TIMELINE_US
         while self.gaps_us and self.gaps_us[0] < before_us:
             self.gaps_us.popleft()
         for event_id in list(self.soundings)[:-MOST_SOUNDINGS]:
@@ -119,13 +121,15 @@ class Picture:
                 self.model = message
             case Heartbeat():
                 for source, account in message.sources.items():
-                    self._source(source).account = account
+                    heard = self._source(source)
+                    heard.account = account
+                    heard.forget(self.now_us)
             case Bye():
                 self.bye = message
             case _:
                 heard = self._source(message.source)
                 heard.take(message)
-                heard.forget(heard.now_us(self.now_us) - TIMELINE_US)
+                heard.forget(self.now_us)
 
     def _start(self, message: AnyMessage) -> None:
         self.node, self.run, self.now_us = message.node, message.run, 0

@@ -31,12 +31,15 @@ def lines(views: Sequence[SourceView], width: int) -> list[Text]:
 
 def hidden_line(views: Sequence[SourceView], width: int) -> Text:
     """Return how many sources have no row, and how those fare of which nothing is heard."""
-    conditions = [view.condition for view in views if view.link.alive and not view.heard]
+    unheard = [view for view in views if view.link.alive and not view.heard]
+    conditions = [view.condition for view in unheard]
+    colours = {alarm_colour(view) for view in unheard}
     wrong = "".join(f", {conditions.count(one)} {one}" for one in dict.fromkeys(conditions))
     many, s = len(views), "s" * (len(views) > 1)
     texts = [f"{told}{wrong}" for told in (f"and {many} more source{s}", f"and {many} more")]
     text = next((text for text in texts if len(text) <= width), f"+{many}{wrong}")
-    row = Text(text, style="bold red1" if wrong else FAINT)
+    worst = next((one for one in ("red1", "yellow2") if one in colours), None)
+    row = Text(text, style=f"bold {worst}" if worst else FAINT)
     row.truncate(width, overflow="ellipsis")
     return row
 

@@ -51,6 +51,14 @@ def test_what_ended_20_s_ago_is_forgotten_and_what_sounds_is_kept() -> None:
     assert list(picture.sources["stage-left"].soundings) == ["long"]
 
 
+def test_gaps_of_20_s_ago_are_forgotten_also_of_a_source_that_says_no_more() -> None:
+    picture = picture_of(changed("gap", t_pub_us=NOW_US - TIMELINE_US - 1))
+    source = picture.sources["stage-left"]
+    assert source.gaps_us
+    picture.take(changed("heartbeat"))
+    assert (list(source.gaps_us), source.gap_count) == ([], 1)
+
+
 def test_another_run_starts_a_new_picture(playing: Picture) -> None:
     playing.take(changed("bye", run="run2"))
     assert playing.run == "run2"

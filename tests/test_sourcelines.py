@@ -1,9 +1,12 @@
 """Many sources: a row for each."""
 
 import pytest
-from pictures import changed, drawn, frame, playing_piano, state
+from pictures import ALIVE, changed, drawn, frame, playing_piano, state
 
+from instrd.clients.headline import alarm_colour
 from instrd.clients.picture import Picture
+from instrd.clients.sourcelines import hidden_line
+from instrd.clients.sourceview import SourceView
 
 
 @pytest.mark.parametrize(
@@ -83,3 +86,12 @@ def test_of_hidden_sources_those_that_are_not_heard_are_told(width: int, told: s
     playing.take(changed("status", **status))
     playing.take(changed("status", source="a-source-with-a-long-id-4", detail="paused"))
     assert drawn(playing, width=width, height=4)[-1].rstrip() == told
+
+
+@pytest.mark.parametrize(("status", "red"), [("ended", False), ("failed", True)])
+def test_a_source_that_ended_in_order_is_no_alarm(status: str, *, red: bool) -> None:
+    playing = playing_piano()
+    playing.take(changed("status", status=status))
+    view = SourceView(playing, playing.sources["stage-left"], ALIVE)
+    assert ("red" in alarm_colour(view)) == red
+    assert ("red" in str(hidden_line([view], 80).style)) == red
