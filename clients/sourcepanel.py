@@ -1,6 +1,7 @@
 """One source on the dashboard: level, decision, a row per label, the numbers."""
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -11,7 +12,6 @@ from instrd.clients import meters
 from instrd.clients.bigletters import ROWS
 from instrd.clients.headline import FAINT, alarm_colour, big_words, colour, headline, loudness
 from instrd.clients.printable import printable
-from instrd.clients.protocol import PAUSED
 from instrd.clients.sourceview import SourceView
 
 LABEL_WIDTH: Final = 10
@@ -37,14 +37,19 @@ class SourcePanel:
         return 4 + len(self.view.labels)
 
     def draw(self, height: int) -> RenderableType:
-        """Return the panel; with few rows it does without the big word, then without labels."""
+        """Return the panel; with few rows it does without the big word, then without labels.
+
+        Why nothing is heard is told whole before labels have a row.
+        """
         labels = len(self.view.labels)
         room = height - 3  # two borders, what sounds
+        why = self._why(room)
+        room -= len(why)
         has_axis = room > min(LABELS_BEFORE_AXIS, labels)
         room -= has_axis
         shown = self.view.worth_rows(room)
         axis = [self._axis(labels - len(shown))] if has_axis else []
-        rows = [*self._head(room - labels), *map(self._label, shown), *axis]
+        rows = [*self._head(room - labels), *why, *map(self._label, shown), *axis]
         for row in rows:
             row.truncate(self._inner)
         return Panel(
@@ -70,6 +75,12 @@ class SourcePanel:
             return [headline(self.view, self._inner), *words[:ROWS]]
         above, below = ([Text()] * (spare > len(words) + at) for at in range(2))
         return [loudness(self.view, self._inner), *above, *words, *below]
+
+    def _why(self, room: int) -> list[Text]:
+        if self.view.heard or room <= 0:
+            return []
+        rows = wrap(self.view.detail, self._inner, max_lines=room, placeholder="…")
+        return [Text(row, style=alarm_colour(self.view)) for row in rows]
 
     def _label(self, at: int) -> Text:
         view, model = self.view, self.view.picture.model
@@ -113,9 +124,9 @@ class SourcePanel:
                 style = "green3" if view.heard else alarm_colour(view)
                 text.append(f" {view.condition}", style=style)
             rate = f"{status.rate_hz / 1000:g} kHz" if status.rate_hz else ""
-            detail = status.detail if view.link.alive and view.condition != PAUSED else ""
-            about = " · ".join(filter(None, (status.description, rate, detail)))
-            text.append(f" {printable(about)}" if about else "", style="grey58")
+            detail = view.detail if view.heard else ""
+            about = " · ".join(filter(None, (printable(status.description), rate, detail)))
+            text.append(f" {about}" if about else "", style="grey58")
         text.truncate(self._inner - 2, overflow="ellipsis")
         return text
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from instrd.clients.link import Link
 from instrd.clients.picture import MOST_SOUNDINGS, Picture, SourcePicture
+from instrd.clients.printable import printable
 from instrd.clients.protocol import PAUSED, Active, Frame, Level, Reason
 
 LISTENING: Final = ("running", "flat")
@@ -53,6 +54,13 @@ class SourceView:
         if status is None:
             return "running"
         return PAUSED if status.detail == PAUSED else status.status
+
+    @property
+    def detail(self) -> str:
+        """What the daemon adds about its condition, made harmless."""
+        if self.source.status is None or not self.link.alive or self.condition == PAUSED:
+            return ""
+        return printable(self.source.status.detail)
 
     @cached_property
     def heard(self) -> bool:

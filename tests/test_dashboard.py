@@ -96,6 +96,18 @@ def test_a_stalled_source_shows_its_status_instead_of_a_label(playing: Picture) 
     assert any("no audio for 1.0 s" in row for row in rows)
 
 
+@pytest.mark.parametrize("height", [7, 12, 24])
+def test_why_a_source_is_not_heard_is_told_whole_before_labels_have_a_row(
+    playing: Picture, height: int
+) -> None:
+    why = "no microphone: this machine has no audio input; name what to listen to, mic:NAME"
+    playing.take(changed("status", status="waiting", detail=why))
+    rows = drawn(playing, height=height)
+    told = " ".join(row.strip("│ ") for row in rows if "│" in row)
+    assert why in told
+    assert len(rows) <= height
+
+
 def test_a_paused_source_is_said_to_be_paused_and_its_last_level_is_not_shown(
     playing: Picture,
 ) -> None:
