@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from instrd.clients import meters
@@ -38,7 +39,7 @@ def headline(view: SourceView, width: int) -> Text:
         words, blocks = _uncut(view, room), 0
     if words is None:
         words = _cut(view, room)
-    words.pad_right(max(0, room - blocks - len(words)))
+    words.pad_right(max(0, room - blocks - words.cell_len))
     return words.append_text(_meter(view, blocks)).append_text(numbers)
 
 
@@ -54,8 +55,8 @@ def big_words(view: SourceView, width: int) -> list[Text]:
     for at, word in enumerate(view.words):
         left = len(view.words) - at
         more = f"+{left}"
-        room = width - len(rows[0]) - (len(more) if left > 1 else 0)
-        cell = next((cell for cell in _cells(word) if len(cell[0]) <= room + 2), None)
+        room = width - rows[0].cell_len - (len(more) if left > 1 else 0)
+        cell = next((cell for cell in _cells(word) if cell_len(cell[0]) <= room + 2), None)
         if cell is None and at:
             rows[1].append(more, style=FAINT)
             break
@@ -81,14 +82,14 @@ def _cells(word: Word) -> list[list[str]]:
     """Return what a word may look like, the best first; each is rows of one width."""
     letters, plain = big(word.text), ["", word.text, ""]
     cells = [[*lines, below] for lines in (letters, plain) if lines for below in (word.detail, "")]
-    return [[line.ljust(max(map(len, cell)) + 2) for line in cell] for cell in cells]
+    return [[set_cell_size(line, max(map(cell_len, cell)) + 2) for line in cell] for cell in cells]
 
 
 def _uncut(view: SourceView, room: int) -> Text | None:
     """Return all words, with as many details as fit; None if not even the words do."""
     for details in (len(view.words), 1, 0):
         text = _joined(view, view.words, details)
-        if len(text) <= room:
+        if text.cell_len <= room:
             return text
     return None
 
@@ -97,7 +98,7 @@ def _cut(view: SourceView, room: int) -> Text:
     """Return the first words, and how many there are more."""
     for count in range(min(len(view.words) - 1, room // 2), 0, -1):
         text, more = _joined(view, view.words[:count], 0), f" +{len(view.words) - count}"
-        if len(text) + len(more) <= room or count == 1:
+        if text.cell_len + len(more) <= room or count == 1:
             text.truncate(max(0, room - len(more)), overflow="ellipsis")
             return text.append(more, style=FAINT)
     text = _joined(view, view.words[:1], 0)

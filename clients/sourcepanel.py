@@ -1,9 +1,11 @@
 """One source on the dashboard: level, decision, a row per label, the numbers."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from textwrap import wrap
 from typing import Final
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
@@ -14,13 +16,13 @@ from instrd.clients.headline import FAINT, alarm_colour, big_words, colour, head
 from instrd.clients.printable import printable
 from instrd.clients.sourceview import SourceView
 
-LABEL_WIDTH: Final = 10
+NARROWEST_LABELS: Final = 10  # columns, however short the labels are
 FEWEST_LABELS: Final = 2
 LABELS_BEFORE_AXIS: Final = 3
 FEWEST_COLUMNS: Final = 33  # with fewer, bars would be cut short of their numbers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SourcePanel:
     """What is drawn of one source, in how many columns."""
 
@@ -88,7 +90,7 @@ class SourcePanel:
         its_colour = colour(view, label)
         number = "  - " if share is None else f"{share:.2f}"
         sounds = label in view.sounding
-        text = Text(f"{label[:LABEL_WIDTH]:<{LABEL_WIDTH}} ")
+        text = Text(f"{set_cell_size(printable(label), self._label_width)} ")
         is_background = model is not None and label in model.background
         text.stylize(f"bold {its_colour}" if sounds else FAINT if is_background else "grey70")
         threshold = None if model is None else model.thresholds_on[at]
@@ -101,17 +103,23 @@ class SourcePanel:
         )
         return text.append_text(roll)
 
+    @cached_property
+    def _label_width(self) -> int:
+        """Return the columns of the longest label, as far as there is room."""
+        longest = max((cell_len(printable(label)) for label in self.view.labels), default=0)
+        return max(NARROWEST_LABELS, min(longest, self._inner // 4))
+
     @property
     def _bar_width(self) -> int:
         return max(8, self._inner // 4)
 
     @property
     def _roll_width(self) -> int:
-        return max(4, self._inner - LABEL_WIDTH - self._bar_width - 7)
+        return max(4, self._inner - self._label_width - self._bar_width - 7)
 
     def _axis(self, hidden: int) -> Text:
         note = f"and {hidden} more label{'s' * (hidden > 1)}" if hidden else ""
-        margin = Text(f"{note:<{LABEL_WIDTH + self._bar_width + 7}}", style=FAINT)
+        margin = Text(f"{note:<{self._label_width + self._bar_width + 7}}", style=FAINT)
         link = self.view.link
         now = "now╵" if link.alive or link.awaited else "last heard╵"
         return margin.append_text(meters.time_axis(self._roll_width, now))

@@ -107,7 +107,7 @@ class SourceView:
             return tuple(map(self._word, self.active))
         decision = self.source.state.decision if self.source.state else ""
         reason = self.frame.reason if self.frame and self.frame.decision == decision else "ok"
-        return (Word(decision, WHY.get(reason, "")),)
+        return (Word(printable(decision), WHY.get(reason, "")),)
 
     @property
     def dropped(self) -> str:
@@ -143,7 +143,7 @@ class SourceView:
         likely = zip(self.frame.labels, self.frame.p_smooth, strict=True) if self.frame else ()
         p_smooth = dict(likely).get(one.label, one.p_smooth)
         since_us = max(0, self.now_us - one.t_on_us)
-        return Word(one.label, f"{p_smooth:.2f} · {duration(since_us)}")
+        return Word(printable(one.label), f"{p_smooth:.2f} · {duration(since_us)}")
 
 
 def duration(us: int) -> str:

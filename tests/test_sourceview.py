@@ -2,6 +2,7 @@
 
 import pytest
 from pictures import ALIVE, LABELS, NOW_US, changed, drawn, frame, labels_in, playing_piano, state
+from rich.cells import cell_len
 
 from instrd.clients.link import Link
 from instrd.clients.picture import Picture
@@ -113,6 +114,40 @@ def test_the_rows_of_a_source_stay_while_no_label_is_clearly_likelier() -> None:
     assert labels_in(drawn(playing, height=8)) == ["bass", "piano", "violin"]
     playing.take(frame({"piano": 0.9, "cello": 0.25, "violin": 0.2}))
     assert labels_in(drawn(playing, height=8)) == ["cello", "piano", "violin"]
+
+
+def with_labels(*labels: str) -> Picture:
+    """Return a picture in which the first of these labels sounds."""
+    ones = (0.5,) * len(labels)
+    playing = playing_piano()
+    playing.take(changed("model", labels=labels, thresholds_on=ones, thresholds_off=ones))
+    playing.take(changed("frame", t1_us=NOW_US, labels=labels, p=ones, p_smooth=ones))
+    playing.take(state(labels[0]))
+    return playing
+
+
+def test_long_labels_that_begin_alike_are_told_apart_where_there_is_room() -> None:
+    playing = with_labels("electric guitar clean", "electric guitar muted")
+    for width, beginnings in ((80, 2), (40, 1)):
+        rows = [row for row in drawn(playing, width=width) if "0.50 " in row and "━" in row]
+        assert len(rows) == 2
+        assert len({row.split("━")[0] for row in rows}) == beginnings
+
+
+@pytest.mark.parametrize("height", [2, 8, 24])
+@pytest.mark.parametrize("width", [40, 80])
+def test_wide_letters_move_no_column(width: int, height: int) -> None:
+    rows = drawn(with_labels("ピアノ", "バイオリンとチェロ", "drum"), width=width, height=height)
+    assert {cell_len(row) for row in rows} <= {width, 0}
+    bars = {cell_len(row[: row.index("┃")]) for row in rows if "━" in row}
+    assert len(bars) <= 1
+
+
+@pytest.mark.parametrize("height", [2, 8, 24])
+def test_a_label_does_not_turn_the_terminal_around(height: int) -> None:
+    rows = drawn(with_labels("pia\u202eno", "drum"), height=height)
+    assert not any("\u202e" in row for row in rows)
+    assert any("pia?no" in row for row in rows)
 
 
 def test_one_label_without_a_row_is_one_label() -> None:
