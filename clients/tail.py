@@ -23,6 +23,8 @@ from instrd.clients.subscriber import WAKE_S, Subscriber
 
 DEAD: Final = f"no heartbeat for {DEAD_AFTER_S:.0f} s: instrd is dead, stuck or out of reach"
 SURPLUS: Final = "more runs or topics than can be followed: some messages are passed over"
+NARROWEST_NAMES: Final = 14  # columns of the ids, however short they are
+MOST_RATES: Final = 1024  # a publisher of nonsense must not fill the memory of who listens
 UNREADABLE: Final = "some messages cannot be read: is instrd newer than this program?"
 
 
@@ -32,9 +34,13 @@ class Telling:
     def __init__(self) -> None:
         self._model: dict[str, str] = {}
         """What was said last of the model, of the run that spoke of it last."""
+        self._rates_hz: dict[tuple[str, str], int] = {}
+        """By run and source."""
+        self._width = NARROWEST_NAMES
 
     def line(self, message: AnyMessage) -> str | None:
-        text = _text(message)
+        self._note(message)
+        text = self._gap(message) if isinstance(message, Gap) else _text(message)
         if isinstance(message, Model):
             # it comes also where only the mask or a threshold has changed
             if self._model.get(message.run) == text:
@@ -43,14 +49,38 @@ class Telling:
         if text is None:
             return None
         where = "instrd" if isinstance(message, Hello | Model | Heartbeat | Bye) else message.source
-        return _line(_when_us(message), where, text)
+        return self._line(_when_us(message), where, text)
+
+    def fault(self, text: str) -> str:
+        return self._line(time.time_ns() // 1000, "instrd", text)
+
+    def _note(self, message: AnyMessage) -> None:
+        """Remember what later lines need."""
+        match message:
+            case Hello():
+                self._width = max((self._width, *map(len, message.sources)))
+            case Status(rate_hz=int(rate_hz)):
+                if len(self._rates_hz) >= MOST_RATES:
+                    self._rates_hz.clear()
+                self._rates_hz[message.run, message.source] = rate_hz
+
+    def _gap(self, gap: Gap) -> str:
+        """Tell how long it was, in samples where the rate is not known; a pause is no loss."""
+        rate_hz = self._rates_hz.get((gap.run, gap.source))
+        if gap.reason == "paused":
+            return f"paused for {gap.count / rate_hz:.1f} s" if rate_hz else "paused"
+        lost = f"{gap.count / rate_hz:.3f} s" if rate_hz else f"{gap.count} samples"
+        return f"{lost} lost ({gap.reason})"
+
+    def _line(self, when_us: int, where: str, text: str) -> str:
+        return printable(f"{_clock(when_us)}  {where:<{self._width}}  {text}")
 
 
 def lines(subscriber: Subscriber, *, stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
     """Yield lines for people until the publisher says bye or `stop` says so."""
     telling = Telling()
     for message, faults in _followed(subscriber, stop):
-        yield from faults
+        yield from map(telling.fault, faults)
         if message is not None and (line := telling.line(message)):
             yield line
 
@@ -62,9 +92,10 @@ def json_lines(
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[str]:
     """Yield every message as it came, one a line; what goes wrong is a line for `warn`."""
+    telling = Telling()
     for message, faults in _followed(subscriber, stop):
         for fault in faults:
-            warn(fault)
+            warn(telling.fault(fault))
         if message is not None:
             yield subscriber.payload.decode(errors="replace").replace("\n", " ")
 
@@ -72,7 +103,7 @@ def json_lines(
 def _followed(
     subscriber: Subscriber, stop: Callable[[], bool]
 ) -> Iterator[tuple[AnyMessage | None, list[str]]]:
-    """Yield what comes, with lines about what has begun to go wrong, or is well again."""
+    """Yield what comes, with what has begun to go wrong, or is well again."""
     told: set[str] = set()  # faults since all was well
     silent_s = 0.0
     while not (subscriber.ended or stop()):
@@ -83,7 +114,7 @@ def _followed(
         faults += [fault for fault in now if fault not in told]
         told = {*now} if alive else told | {*now}
         silent_s = subscriber.silent_s
-        yield message, [_line(time.time_ns() // 1000, "instrd", fault) for fault in faults]
+        yield message, faults
 
 
 def _faults_of(subscriber: Subscriber, *, idle: bool) -> list[str]:
@@ -101,10 +132,6 @@ def _faults_of(subscriber: Subscriber, *, idle: bool) -> list[str]:
     return faults
 
 
-def _line(when_us: int, where: str, text: str) -> str:
-    return printable(f"{_clock(when_us)}  {where:<14}  {text}")
-
-
 def _text(message: AnyMessage) -> str | None:
     text = None
     match message:
@@ -116,8 +143,6 @@ def _text(message: AnyMessage) -> str | None:
             text += f" ({message.end_reason})"
         case State(retained=True, active=(_, *_) as active):
             text = f"sounding: {', '.join(map(_since, active))}"
-        case Gap():
-            text = f"{message.count} samples lost ({message.reason})"
         case Status():
             text = "  ".join(filter(None, (message.status, message.description, message.detail)))
         case Hello():

@@ -323,6 +323,35 @@ def test_lines_begin_with_what_sounds_already(daemon: FakeDaemon, subscriber: Su
     assert "bye" in bye
 
 
+def test_lines_tell_losses_in_seconds_and_a_pause_as_no_loss(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    lost = msgspec.structs.replace(golden("gap"), run="run1", source="mic1", seq=1, count=66_150)
+    paused = msgspec.structs.replace(lost, seq=2, count=185_220, reason="paused")
+    unknown = msgspec.structs.replace(lost, source="mic2")
+    running = Status(run="run1", seq=1, source="mic1", status="running", rate_hz=44_100)
+    daemon.send(running, lost, paused, unknown, BYE)
+    told = [line.split(maxsplit=2)[2] for line in lines(subscriber)]
+    assert told[1:4] == [
+        "1.500 s lost (overrun)",
+        "paused for 4.2 s",
+        "66150 samples lost (overrun)",
+    ]
+
+
+def test_lines_have_columns_as_wide_as_the_longest_source_needs(
+    daemon: FakeDaemon, subscriber: Subscriber
+) -> None:
+    sources = ("a-source-with-a-long-id", "mic1")
+    hello = msgspec.structs.replace(golden("hello"), run="run1", seq=1, sources=sources)
+    ones = [Status(run="run1", seq=1, source=source, status="running") for source in sources]
+    nobody = msgspec.structs.replace(hello, seq=0, sources=())
+    daemon.send(nobody, hello, *ones, BYE)
+    told = list(lines(subscriber))[1:]
+    words = ("version", "running", "running", "bye")
+    assert len({line.index(word) for line, word in zip(told, words, strict=True)}) == 1
+
+
 def test_lines_go_on_after_times_and_numbers_that_are_too_large(
     daemon: FakeDaemon, subscriber: Subscriber
 ) -> None:
