@@ -247,4 +247,4 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
         except OSError as error:
             raise BundleError(folder, f"{name} cannot be read: {error.strerror}") from error
         if got != expected:
-            raise BundleError(folder, f"{name} is not the file that was made: SHA-256 {got[:12]}...")
+            raise BundleError(folder, f"{name} is no file that was made: SHA-256 {got[:12]}...")
