@@ -140,6 +140,7 @@ class Gap(Message, frozen=True, kw_only=True):
 
     source: SourceId
     epoch: Count
+    rate_hz: RateHz  # capture rate
     s0: Count
     s1: Count
     reason: GapReason

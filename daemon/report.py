@@ -175,6 +175,7 @@ class Reporter:
         return protocol.Gap(
             source=self._place.source,
             epoch=self._place.epoch,
+            rate_hz=self._place.rate_hz,
             s0=first,
             s1=first + count,
             reason=reason,

@@ -47,7 +47,7 @@ def test_a_pause_ends_where_it_is_resumed(rig: Rig) -> None:
     rig.check_events()
     (gap,) = rig.of(Gap)
     assert isinstance(gap, Gap)
-    assert (gap.s0, gap.reason) == (1600, "paused")
+    assert (gap.rate_hz, gap.s0, gap.reason) == (RATE_HZ, 1600, "paused")
     frames = [m for m in rig.messages if isinstance(m, Frame)]
     assert sum(frame.s0 >= gap.s1 for frame in frames) == len(frames) - 1
     assert {frame.skipped for frame in frames} == {0}

@@ -92,6 +92,7 @@ EXAMPLES: dict[str, AnyMessage] = {
         t_pub_us=1790000003160500,
         source="stage-left",
         epoch=2,
+        rate_hz=44100,
         s0=5336100,
         s1=5396100,
         reason="overrun",
