@@ -12,7 +12,7 @@ from instrd.daemon.config import Config
 from instrd.daemon.configfile import read_config
 from instrd.daemon.endpoints import check_endpoint
 from instrd.daemon.errors import ConfigError, InstrdError
-from instrd.daemon.hearing import Hearing
+from instrd.daemon.hearing import hearing_for_run
 from instrd.daemon.ipc import checked_path, refuse_shared
 from instrd.daemon.security import read_security
 from instrd.daemon.sources import check_source
@@ -48,7 +48,7 @@ def _checks_of(settings: Config) -> Iterator[Callable[[], object]]:
     for choice in settings.source:
         if choice.uri != "auto":
             yield partial(check_source, choice.uri, loop=choice.loop)
-    yield partial(Hearing, settings, "check")
+    yield partial(hearing_for_run, settings, "check")
 
 
 def _check_control(endpoint: str) -> None:

@@ -10,7 +10,7 @@ from instrd.clients.control import Request
 from instrd.clients.protocol import AnyMessage
 from instrd.daemon.config import Config, Threshold
 from instrd.daemon.control import Commands
-from instrd.daemon.errors import InstrdError
+from instrd.daemon.errors import ConfigError, InstrdError
 from instrd.daemon.following import Following
 from instrd.daemon.hearing import model_folders
 from instrd.daemon.rules import check_labels, thresholds_of
@@ -89,7 +89,12 @@ class Asked:
         model = msgspec.structs.replace(self._config.model, name=request.model)
         # Thresholds that were asked for are of the model that they were asked of.
         changed = msgspec.structs.replace(self._config, model=model, thresholds=self._thresholds)
-        self._use(changed)
+        try:
+            self._use(changed)
+        except ConfigError as error:
+            if not str(error).startswith("decision.mask"):
+                raise
+            raise InstrdError(f"{error}; set_mask without labels clears the mask") from error
         return {"model": request.model}
 
     def set_thresholds(self, request: Request) -> dict[str, Any]:
@@ -114,12 +119,12 @@ class Asked:
         return {"mask": list(decision.mask)}
 
     def pause(self, request: Request) -> dict[str, Any]:
-        for following in self._named(request):
+        for following in self._not_over(request):
             self._service.tell(following.pause())
         return self._paused()
 
     def resume(self, request: Request) -> dict[str, Any]:
-        for following in self._named(request):
+        for following in self._not_over(request):
             self._service.tell(following.resume())
         return self._paused()
 
@@ -175,6 +180,12 @@ class Asked:
         if request.source not in followed:
             raise InstrdError(f"got source {request.source!r}, allowed: {', '.join(followed)}")
         return [followed[request.source]]
+
+    def _not_over(self, request: Request) -> list[Following]:
+        named = self._named(request)
+        if request.source is not None and named[0].ended:
+            raise InstrdError(f"source {request.source}: is over ({named[0].status})")
+        return named
 
     def _paused(self) -> dict[str, Any]:
         followed = self._service.followed.items()

@@ -8,7 +8,7 @@ from instrd.daemon.config import Config
 from instrd.daemon.errors import ConfigError
 from instrd.daemon.paths import expanded
 from instrd.daemon.report import EventNumbers
-from instrd.daemon.rules import check_fit, thresholds_of
+from instrd.daemon.rules import check_fit, check_mask, thresholds_of
 from instrd.daemon.stream import Stream
 from instrd.models.bundle import Bundle, find_bundle
 from instrd.models.classifier import Classifier
@@ -30,6 +30,7 @@ class Hearing:
         swap = not self._is_served(config)
         bundle, classifier = load(config) if swap else (self.bundle, self.classifier)
         check_fit(config, bundle.manifest)
+        check_mask(config, bundle.manifest)
         self.config, self.bundle, self.classifier = config, bundle, classifier
         for stream in streams:
             if swap:
@@ -64,6 +65,13 @@ class Hearing:
         if asked is served or (asked.name, asked.device) != (served.name, served.device):
             return asked is served
         return find_bundle(asked.name, model_folders(config)).sha256 == self.bundle.sha256
+
+
+def hearing_for_run(config: Config, run: str) -> Hearing:
+    """Return what `instrd run` hears with: something must be left that it could name."""
+    hearing = Hearing(config, run)
+    check_mask(config, hearing.bundle.manifest)
+    return hearing
 
 
 def load(config: Config) -> tuple[Bundle, Classifier]:

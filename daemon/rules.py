@@ -50,6 +50,17 @@ def check_fit(config: Config, manifest: Manifest) -> None:
     check_labels("thresholds", config.thresholds, manifest)
 
 
+def check_mask(config: Config, manifest: Manifest) -> None:
+    """Raise `ConfigError` if the mask leaves nothing that could be named."""
+    mask = config.decision.mask
+    if mask and set(mask) <= set(manifest.background):
+        instruments = [label for label in manifest.labels if label not in manifest.background]
+        raise ConfigError(
+            f"decision.mask: got {', '.join(mask)} alone, which is never named; "
+            f"instruments of model {manifest.name}: {', '.join(instruments)}"
+        )
+
+
 def check_labels(key: str, labels: Collection[str], manifest: Manifest) -> None:
     """Raise `ConfigError` if the model has not all these labels."""
     unknown = sorted(set(labels) - set(manifest.labels))

@@ -25,7 +25,7 @@ from instrd.daemon.config import Config, SourceChoice, refuse_contradictions
 from instrd.daemon.control import ControlSocket
 from instrd.daemon.demo import demo_path, playing_s
 from instrd.daemon.heap import share_heap
-from instrd.daemon.hearing import Hearing
+from instrd.daemon.hearing import hearing_for_run
 from instrd.daemon.printing import printing
 from instrd.daemon.publisher import Publisher, random_run
 from instrd.daemon.recording.messages import Wanted
@@ -58,7 +58,7 @@ def run(config: Config, *, read_again: ReadAgain, dashboard: bool | None, consol
             supervisor = Supervisor(os.environ)
             # A hop's matrices are small: threads wait for each other longer than they multiply.
             opened.enter_context(threadpool_limits(1, user_api="blas"))
-            hearing = Hearing(config, run_name)
+            hearing = hearing_for_run(config, run_name)
             publisher = opened.enter_context(_publisher(config, run_name))
             control = _open_control(config, opened)
             sources = _open_sources(config, opened, console, wish)

@@ -15,7 +15,8 @@ from instrd.daemon import hearing
 from instrd.daemon.commands import commands_of
 from instrd.daemon.config import Config, ModelChoice, Threshold
 from instrd.daemon.configfile import read_config
-from instrd.daemon.errors import InstrdError
+from instrd.daemon.errors import ConfigError, InstrdError
+from instrd.daemon.hearing import hearing_for_run
 from instrd.daemon.service import Chosen
 from instrd.daemon.signals import ReloadWish
 from instrd.daemon.sources import Unbroken
@@ -71,6 +72,38 @@ def test_thresholds_that_were_asked_for_go_with_their_model(
         rig.ask("set_thresholds", thresholds_on={"high": 0.9})
         rig.ask("set_model", model="other")
         assert rig.service.hearing.config.thresholds == {"low": Threshold(0.7, 0.6)}
+
+
+def test_a_mask_with_which_nothing_could_be_named_is_refused(
+    tone_config: Config, tone_model: Path
+) -> None:
+    tone_bundle(tone_model / "other", background=("low",))
+    with Rig(tone_config) as rig:
+        rig.ask("set_mask", labels=("low",))
+        with pytest.raises(InstrdError, match=r"got low alone.* model other: high; set_mask with"):
+            rig.ask("set_model", model="other")
+        rig.ask("set_mask")
+        rig.ask("set_model", model="other")
+        with pytest.raises(InstrdError, match="got low alone, which is never named"):
+            rig.ask("set_mask", labels=("low",))
+        assert rig.ask("set_mask", labels=("low", "high")) == {"mask": ["low", "high"]}
+        masked = rig.service.hearing.config
+    decision = msgspec.structs.replace(masked.decision, mask=("low",))
+    with pytest.raises(ConfigError, match="got low alone"):
+        hearing_for_run(msgspec.structs.replace(masked, decision=decision), "test")
+
+
+def test_a_model_that_lacks_a_label_of_the_mask_is_refused_with_what_to_do(
+    rig: Rig, tone_model: Path
+) -> None:
+    tone_bundle(tone_model / "other", labels=("low", "harp"))
+    with rig:
+        rig.ask("set_mask", labels=("high",))
+        told = "decision.mask: got high; model other has: low, harp; set_mask without labels clears"
+        with pytest.raises(InstrdError, match=told):
+            rig.ask("set_model", model="other")
+        rig.ask("set_mask")
+        assert rig.ask("set_model", model="other") == {"model": "other"}
 
 
 def test_state_follows_a_mask_at_once(rig: Rig) -> None:
@@ -184,6 +217,10 @@ def test_commands_tell_what_is_there(rig: Rig) -> None:
         rig.ask("reload")
     with pytest.raises(InstrdError, match="got source 's9'"):
         rig.ask("pause", source="s9")
+    for command in ("pause", "resume"):
+        with pytest.raises(InstrdError, match=r"source s0: is over \(ended\)"):
+            rig.ask(command, source="s0")
+        assert rig.ask(command) == {"paused": []}
     with pytest.raises(InstrdError, match="got no model"):
         rig.ask("set_model")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from instrd.daemon.config import Config, key_shown
 from instrd.daemon.doctor.finding import Finding
-from instrd.daemon.hearing import Hearing
+from instrd.daemon.hearing import hearing_for_run
 from instrd.models.bundle import read_bundle
 from instrd.models.errors import BundleError
 from instrd.models.members import find_members
@@ -30,7 +30,7 @@ def check_model(config: Config) -> Finding:
     """Say whether the chosen model can be loaded, judges silence and fits the settings."""
     check = f"model {key_shown(config.model.name)}"
     began_s = time.monotonic()
-    hearing = Hearing(config, "doctor")
+    hearing = hearing_for_run(config, "doctor")
     took_s = time.monotonic() - began_s
     device = hearing.config.model.device
     return Finding(check, "ok", f"loaded in {took_s:.1f} s and judged silence on {device}")
