@@ -17,6 +17,10 @@ from instrd.clients.sourceview import SourceView
 UNHEARD: Final = "nothing heard yet: is instrd running, is the address right?"
 
 
+LATE_S: Final = 1.5
+"""Of a heartbeat that comes every second; a younger one's age says nothing."""
+
+
 def render(picture: Picture, link: Link, width: int, height: int, note: str = "") -> RenderableType:
     """Return the dashboard, with as much detail as `height` rows allow."""
     above = [_header(picture, link, width), *_notes(link, note, width)]
@@ -65,6 +69,7 @@ def _pulse(picture: Picture, link: Link, width: int) -> Text:
         return Text(f"waiting for {link.endpoint} ", style="bold yellow")
     pulse = Text(f"✖ dead for {link.heartbeat_age_s:.0f} s ", style="bold red1")
     if link.alive:
-        pulse = Text(f"♥ {link.heartbeat_age_s:.1f} s ", style="bold green3")
+        age = f"{link.heartbeat_age_s:.1f} s " if link.heartbeat_age_s > LATE_S else ""
+        pulse = Text.assemble(("q quits · ", "grey58"), (f"♥ {age}", "bold green3"))
     lost = Text(f"{link.lost} messages lost · " if link.lost else "", style="red1")
     return lost.append_text(pulse) if len(lost) + len(pulse) <= width else pulse

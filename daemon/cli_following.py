@@ -1,5 +1,6 @@
 """The commands of those who follow a running instrd, here or on another machine."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +8,10 @@ import platformdirs
 import typer
 from rich.console import Console
 
+from instrd.clients.dashboard import can_draw_on
 from instrd.clients.dashboard import watch as watch_subscriber
 from instrd.clients.keyfile import make_pair
+from instrd.clients.keys import QUIT, keys
 from instrd.clients.subscriber import DEFAULT_ENDPOINT, Subscriber
 from instrd.clients.tail import json_lines, lines
 from instrd.daemon.errors import ConfigError
@@ -53,12 +56,13 @@ def watch(
     connect: Endpoint = DEFAULT_ENDPOINT, server_key: ServerKey = None, key: OwnKey = None
 ) -> None:
     """Draw what a running instrd hears; plain lines where there is no terminal."""
-    wish = StopWish()
+    wish, console = StopWish(), Console()
     with (
         _following(connect, server_key, key) as subscriber,
         obey_signals(wish),
+        keys() if can_draw_on(console) else nullcontext(bytes) as typed,
     ):
-        watch_subscriber(subscriber, Console(), lambda: bool(wish))
+        watch_subscriber(subscriber, console, lambda: bool(wish) or QUIT in typed())
 
 
 def _following(connect: str, server_key: Path | None, key: Path | None) -> Subscriber:

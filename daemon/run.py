@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from instrd.clients.control import default_endpoint
 from instrd.clients.dashboard import can_draw_on, watch
+from instrd.clients.keys import QUIT, keys
 from instrd.clients.protocol import AnyMessage
 from instrd.clients.subscriber import Subscriber
 from instrd.clients.tail import Telling
@@ -76,7 +77,7 @@ def run(config: Config, *, read_again: ReadAgain, dashboard: bool | None, consol
                     print(text, flush=True)
 
             if dashboard:
-                opened.enter_context(_drawing(publisher.plain_endpoints[0], console))
+                opened.enter_context(_drawing(publisher.plain_endpoints[0], console, wish))
             service = Service(hearing, publisher, control, say, wish, supervisor=supervisor)
             exit_code = service.run(sources, commands_of(service, read_again), reload_wish)
             if exit_code:
@@ -155,23 +156,30 @@ def _open_control(config: Config, opened: ExitStack) -> ControlSocket | None:
 
 
 @contextmanager
-def _drawing(endpoint: str, console: Console) -> Iterator[None]:
+def _drawing(endpoint: str, console: Console, wish: StopWish) -> Iterator[None]:
     """Draw the dashboard from a thread that is a subscriber like any other."""
     stop = threading.Event()
+
+    def is_over() -> bool:
+        if QUIT in typed():
+            wish.ask("q was typed")
+        return stop.is_set()
+
     covered = can_draw_on(console) and sys.stderr is not None and sys.stderr.isatty()
 
     def draw() -> None:
         try:
             with Subscriber(endpoint) as subscriber, withheld(covered=covered) as kept:
-                watch(subscriber, console, stop.is_set, kept.newest)
+                watch(subscriber, console, is_over, kept.newest)
         except Exception:
             # A picture is not worth the daemon, but its end must not go unnoticed.
             log.exception("the dashboard broke; instrd goes on without it")
 
     thread = threading.Thread(target=draw, name="dashboard", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(DASHBOARD_STOP_S)
+    with keys() if can_draw_on(console) else nullcontext(bytes) as typed:
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(DASHBOARD_STOP_S)
