@@ -58,6 +58,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     Those within a second of the gate's opening count less (models/pooling.py).
     """
     events: tuple[FileEvent, ...]
+    """By their onsets."""
     frames: tuple[FileFrame, ...] | None = None
 
 
@@ -104,13 +105,14 @@ def _course(path: Path, hearing: Hearing, gate: GateLevels) -> _Course:
     config = msgspec.structs.replace(hearing.config, gate=gate)
     stream = Stream(place, config, hearing.classifier, hearing.numbers, lambda: 0)
     messages = list(_messages(file, stream, hearing))
+    events = (
+        FileEvent(event.label, event.t_on_us / 1e6, event.t_off_us / 1e6, event.p_mean)
+        for event in messages
+        if isinstance(event, Event) and event.t_off_us is not None
+    )
     return _Course(
         frames=[message for message in messages if isinstance(message, Frame)],
-        events=tuple(
-            FileEvent(event.label, event.t_on_us / 1e6, event.t_off_us / 1e6, event.p_mean)
-            for event in messages
-            if isinstance(event, Event) and event.t_off_us is not None
-        ),
+        events=tuple(sorted(events, key=lambda event: event.t_on_s)),
     )
 
 

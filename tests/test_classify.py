@@ -123,6 +123,17 @@ def test_below_all_thresholds_the_likeliest_is_named_unless_it_is_background(
     assert (verdict.decision, verdict.events) == (decision, ())
 
 
+def test_events_are_told_in_the_order_of_their_onsets(tmp_path: Path) -> None:
+    tone_bundle(tmp_path / "tones", multi_label=True)
+    both = tone(440.0, 3.0, 16_000)
+    both[16_000:32_000] += tone(2000.0, 1.0, 16_000)
+    soundfile.write(tmp_path / "both.wav", both, 16_000)
+    model = ModelChoice(name="tones", folders=(str(tmp_path),))
+    verdict = classify(tmp_path / "both.wav", Hearing(Config(model=model), "test"))
+    assert [event.label for event in verdict.events] == ["low", "high"]
+    assert verdict.events[0].t_off_s > verdict.events[1].t_off_s
+
+
 def test_a_mask_names_the_strongest_of_its_labels(tmp_path: Path, tone_config: Config) -> None:
     path = tmp_path / "low.wav"
     soundfile.write(path, tone(440.0, 2.0, 48_000), 48_000)
