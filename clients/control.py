@@ -1,5 +1,6 @@
 """Commands to a running daemon: one request, one reply."""
 
+import os
 import secrets
 import warnings
 from collections.abc import Mapping
@@ -72,7 +73,13 @@ def default_endpoint() -> str:
 
 
 def request(endpoint: str, cmd: str, *, timeout_s: float = 2.0, **fields: Any) -> Reply:
-    """Send one command and wait for its reply; ControlError if none comes in time."""
+    """Send one command and wait for its reply; ControlError if none can or does come in time."""
+    path = endpoint.removeprefix("ipc://")
+    if path.startswith("/") and not os.path.exists(path):  # noqa: PTH110 - it never raises
+        raise ControlError(
+            f"no answer from {endpoint}: no socket is there, or its folder is closed to you; "
+            "is instrd running?"
+        )
     question = {"v": VERSION, "id": secrets.token_hex(4), "cmd": cmd, **fields}
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0

@@ -35,6 +35,8 @@ def ask(
     ] = None,
 ) -> None:
     """Ask a running instrd to do something, and print its answer as JSON."""
+    if command not in KEYS:
+        raise ConfigError(f"unknown command {command!r}; allowed: {', '.join(KEYS)}")
     fields: dict[str, Any] = {
         "model": model,
         "source": source,

@@ -67,7 +67,7 @@ def test_a_command_is_carried_and_its_answer_printed(answering: Answering, capsy
     ("arguments", "told"),
     [
         (("set_model", "--model", "nothing"), "instrd: nothing: is not there"),
-        (("dance",), "unknown command 'dance'; allowed: pause"),
+        (("dance",), "unknown command 'dance'; allowed: ping"),
         (("set_thresholds", "--on", "piano"), "--on: got 'piano', allowed: LABEL=PROBABILITY"),
         (("set_thresholds", "--on", "piano=nan"), "--on: got 'piano=nan', allowed: LABEL="),
         (("set_model", "--model", "../x"), 'model: got "../x", allowed: the name of a bundle'),
@@ -103,6 +103,8 @@ def test_what_may_take_long_is_waited_for(
 
 
 def test_without_an_instrd_it_says_so(tmp_path: Path, capsys: Capture) -> None:
-    assert call("ask", "ping", "--connect", f"ipc://{tmp_path}/none") == 2
-    told = capsys.readouterr().err
-    assert "is instrd running? If it is, it may still carry this out" in told
+    none = ("--connect", f"ipc://{tmp_path}/none")
+    assert call("ask", "set_model", *none) == 2  # at once, not after its minute
+    assert "no socket is there, or its folder is closed to you" in capsys.readouterr().err
+    assert call("ask", "pign", *none) == 2
+    assert "unknown command 'pign'; allowed: ping" in capsys.readouterr().err

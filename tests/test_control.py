@@ -1,6 +1,7 @@
 """Control over real sockets: answers, errors that are replies, garbage that does nothing."""
 
 import os
+import socket as sockets
 import stat
 import threading
 import time
@@ -248,6 +249,15 @@ def test_a_client_gets_the_reply(control: ControlSocket) -> None:
 
 
 def test_a_client_without_a_daemon_is_told_so_in_time(endpoint: str) -> None:
+    with pytest.raises(ControlError, match=r"no socket is there.* is instrd running"):
+        request(endpoint, "ping", timeout_s=600.0)
+
+
+def test_a_client_of_a_daemon_that_was_killed_is_told_so_in_time(endpoint: str) -> None:
+    path = Path(endpoint.removeprefix("ipc://"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with sockets.socket(sockets.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
     with pytest.raises(ControlError, match=r"within 0\.05 s; is instrd running"):
         request(endpoint, "ping", timeout_s=0.05)
 
