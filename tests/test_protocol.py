@@ -1,5 +1,6 @@
 """The contract: one golden file per message, and what is no message."""
 
+import json
 import re
 from pathlib import Path
 
@@ -133,3 +134,11 @@ def test_the_page_for_users_names_every_field(kind: type[msgspec.Struct]) -> Non
     envelope = () if kind is Message else Message.__struct_fields__
     for field in set(kind.__struct_fields__) - set(envelope):
         assert f"| `{field}` |" in sections[kind.__name__.lower()], field
+
+
+def test_the_messages_on_the_page_for_users_are_whole() -> None:
+    page = (HERE.parent / "docs" / "protocol.md").read_text(encoding="utf-8")
+    shown = page.partition("## Messages")[2].split("```")[1].removeprefix("json\n")
+    for text in shown.replace("\n{", "\0{").split("\0"):
+        message = decode(text.encode())
+        assert json.loads(encode(message)) == json.loads(text)
