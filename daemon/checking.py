@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from instrd.daemon.config import Config
-from instrd.daemon.configfile import read_config
+from instrd.daemon.config import Config, contradictions
+from instrd.daemon.configfile import read_sections, refuse_mistakes
 from instrd.daemon.endpoints import check_endpoint
-from instrd.daemon.errors import ConfigError, InstrdError
+from instrd.daemon.errors import InstrdError
 from instrd.daemon.hearing import hearing_for_run
 from instrd.daemon.ipc import checked_path, refuse_shared
 from instrd.daemon.security import read_security
@@ -22,20 +22,22 @@ from instrd.models.errors import BundleError
 def check_config(
     file: Annotated[Path, typer.Argument(help="A TOML file of settings.")] = Path("config.toml"),
 ) -> None:
-    """Say everything that is wrong with a file of settings, at once."""
-    errors = list(mistakes_of(read_config(file)))
-    if errors:
-        raise ConfigError("\n".join([f"{file} has {len(errors)} mistake(s):", *errors]))
+    """Say everything that is wrong with a file of settings, at once.
+
+    Of one with unknown settings or values, these come first.
+    """
+    refuse_mistakes(file, list(mistakes_of(read_sections(file))))
     typer.echo(f"{file}: good")
 
 
 def mistakes_of(settings: Config) -> Iterator[str]:
     """Yield a line for each thing with which `instrd run` would not start."""
+    yield from contradictions(settings)
     for check in _checks_of(settings):
         try:
             check()
         except (InstrdError, BundleError) as error:
-            yield from (f"  {line}" for line in str(error).splitlines())
+            yield from str(error).splitlines()
 
 
 def _checks_of(settings: Config) -> Iterator[Callable[[], object]]:

@@ -3,6 +3,7 @@
 import os
 import stat
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -19,13 +20,25 @@ def read_config(path: Path, *, again: bool = False) -> Config:
 
     A pipe may be waited for at the start; who reads `again`, while sound comes in, waits for none.
     """
+    config = read_sections(path, again=again)
+    refuse_mistakes(path, contradictions(config))
+    return config
+
+
+def read_sections(path: Path, *, again: bool = False) -> Config:
+    """Read a TOML file whose settings may contradict each other."""
     content = _tables(path, os.O_NONBLOCK if again else 0)
     errors: list[str] = []
     config: Config = _section(Config, content, "", errors)
-    if errors := errors or contradictions(config):
+    refuse_mistakes(path, errors)
+    return config
+
+
+def refuse_mistakes(path: Path, errors: Sequence[str]) -> None:
+    """Raise `ConfigError` with a list of them, if there are any."""
+    if errors:
         listed = "\n".join(f"  {error}" for error in errors)
         raise ConfigError(f"{path} has {len(errors)} mistake(s):\n{listed}")
-    return config
 
 
 def _tables(path: Path, non_blocking: int) -> dict[str, Any]:

@@ -128,10 +128,11 @@ def test_check_config_tries_addresses_and_labels_too(
     bad = tmp_path / "bad.toml"
     text = settings.read_text().replace('publish = ["ipc:', 'publish = ["carrier-pigeon", "ipc:')
     bad.write_text(text + '[[source]]\nuri = "harp:"\n[decision]\nmask = ["harp"]\n')
+    bad.write_text(bad.read_text() + "[gate]\nclose_dbfs = -40.0\n")
     assert call("check-config", bad) == 2
     error = capsys.readouterr().err
-    assert "3 mistake(s)" in error
-    for told in ("carrier-pigeon", "harp:", "got harp; model tones has"):
+    assert "4 mistake(s)" in error
+    for told in ("carrier-pigeon", "harp:", "got harp; model tones has", "gate.close_dbfs: got"):
         assert told in error
 
 
