@@ -43,7 +43,7 @@ OF_PROGRAM = ("--help", "-h", "--version")
 app = typer.Typer(
     name="instrd",
     help="Tells which musical instruments are playing right now, over ZeroMQ. "
-    "`instrd` alone is `instrd run`.",
+    "Without a command it is 'instrd run'.",
     no_args_is_help=False,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -51,12 +51,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
-app.command()(doctor)
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Settings; config.toml shows all of them.")
 ]
 ModelName = Annotated[
-    str | None, typer.Option("--model", help="Name of a model; `instrd models` lists them.")
+    str | None, typer.Option("--model", help="Name of a model; 'instrd models' lists them.")
 ]
 
 
@@ -76,9 +75,7 @@ def run(
         list[str] | None,
         typer.Option(
             "--source",
-            help="What to listen to, again for more: auto (the default microphone, else the "
-            "bundled recording), mic:, mic:NAME?channel=1, file:PATH, "
-            "stdin:?rate=48000&channels=2&format=s16le, synth:?tones=440&seconds=2.",
+            help="What to listen to, again for more; default: auto.",
         ),
     ] = None,
     model: ModelName = None,
@@ -100,6 +97,10 @@ def run(
     ] = None,
 ) -> None:
     """Listen, name the instruments, publish.
+
+    A source is auto (the default microphone, else the bundled recording), mic:,
+    mic:NAME?channel=1, file:PATH, stdin:?rate=48000&channels=2&format=s16le or
+    synth:?tones=440&seconds=2.
 
     Ends with exit code 0 on Ctrl-C, SIGTERM or when all sources have ended, 1 when something
     fails while running, 2 on bad input or settings, 4 when an endpoint is in use.
@@ -165,7 +166,7 @@ def classify(
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-for command in (tail, watch, ask, keygen, check_config):
+for command in (tail, watch, ask, doctor, check_config, keygen):
     app.command()(command)
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,19 @@ import pytest
 import soundfile
 from program import PROGRAM, call
 from sounds import silence
+
+COMMANDS = [
+    "run",
+    "classify",
+    "tail",
+    "watch",
+    "ask",
+    "doctor",
+    "check-config",
+    "keygen",
+    "devices",
+    "models",
+]
 
 
 def test_classify_writes_one_line_of_json_a_file(
@@ -215,10 +229,23 @@ def test_models_lists_the_bundles(settings: Path, capsys: pytest.CaptureFixture[
     assert "tones" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["run", "classify", "tail", "watch", "keygen", "models"])
-def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_lists_the_commands_in_the_order_in_which_they_are_needed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call("--help") == 0
+    told = capsys.readouterr().out.partition("Commands")[2]
+    assert re.findall(r"^│ (\S+)", told, re.MULTILINE) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_that_fits_a_terminal(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert call(command, "--help") == 0
-    assert "Usage" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Usage" in told
+    assert "…" not in told
+    assert ("stdin:?rate=48000&channels=2&format=s16le" in told) == (command == "run")
 
 
 def test_a_silent_file_names_nothing(

@@ -26,7 +26,7 @@ def doctor(
 ) -> None:
     """Look at everything instrd needs, and say what to do where something is missing.
 
-    Ends with exit code 0 where nothing is an error, else with the one `instrd run` would have.
+    Ends with exit code 0 where nothing is an error, else with the one 'instrd run' would have.
     """
     findings = []
     for finding in examine(config):
