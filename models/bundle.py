@@ -106,9 +106,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def __post_init__(self) -> None:
         per_label = ["temperature", "bias", "threshold_on", "threshold_off"]
         for field in [*per_label, "contrast"] if self.contrast else per_label:
-            got, allowed = len(getattr(self, field)), len(self.labels)
-            if got != allowed:
-                raise ValueError(f"{field} has {got} values, there are {allowed} labels")
+            if (got := len(getattr(self, field))) != len(self.labels):
+                raise ValueError(f"{field} has {got} values, there are {len(self.labels)} labels")
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ValueError("labels must be one or more, each once")
         if not set(self.background) <= set(self.labels):
@@ -247,4 +246,5 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
         except OSError as error:
             raise BundleError(folder, f"{name} cannot be read: {error.strerror}") from error
         if got != expected:
-            raise BundleError(folder, f"{name} is no file that was made: SHA-256 {got[:12]}...")
+            told = f"{name} is not the file that was made: SHA-256 {got[:12]}..."
+            raise BundleError(folder, told)
