@@ -18,14 +18,14 @@ import torch
 from numpy.typing import NDArray
 
 from instrd.models.nets.causal_net import CausalNet
-from instrd.training import fit as fitting
-from instrd.training import fitted, mixtures
-from instrd.training.material import Material
-from instrd.training.mixtures import Mixer
+from instrd.training.mixtures import fit as fitting
+from instrd.training.mixtures import fitted, mixtures
+from instrd.training.mixtures.material import Material
+from instrd.training.mixtures.mixtures import Mixer
 from instrd.training.recipe import Recipe, read_recipe
-from instrd.training.rooms import equaliser
-from instrd.training.stem_jobs import NOISES, ORGANS, SINGING, SINSY, SPEAKERS
-from instrd.training.stems import BANK, BANK_SPLIT, Track, read_tracks, refuse_other_split
+from instrd.training.stems.rooms import equaliser
+from instrd.training.stems.stem_jobs import NOISES, ORGANS, SINGING, SINSY, SPEAKERS
+from instrd.training.stems.stems import BANK, BANK_SPLIT, Track, read_tracks, refuse_other_split
 from instrd.training.struct_files import write_json
 
 Change = Callable[[Recipe], Recipe]

@@ -15,9 +15,9 @@ from instrd.models.bundle import Bundle
 from instrd.models.classifier import CausalClassifier
 from instrd.models.frontend import FrameStream
 from instrd.models.net import OnnxNet
-from instrd.training.teacher import RATE_HZ as TEACHER_RATE_HZ
-from instrd.training.teacher import Teacher
-from instrd.training.yamnet import HOP, RATE_HZ, WINDOW, YamNet
+from instrd.training.teachers.teacher import RATE_HZ as TEACHER_RATE_HZ
+from instrd.training.teachers.teacher import Teacher
+from instrd.training.teachers.yamnet import HOP, RATE_HZ, WINDOW, YamNet
 
 FRAMES_A_CALL = 5
 TEACHER_EVERY_S = 0.5

@@ -31,11 +31,11 @@ from rich.progress import track
 from rich.table import Table
 from rooms import in_a_room
 
+from instrd.training.folders.pool import Clip, divide, read_pool
 from instrd.training.judged import FOUR
-from instrd.training.pool import Clip, divide, read_pool
 from instrd.training.recipe import Split
-from instrd.training.teacher import Teacher
-from instrd.training.yamnet import open_yamnet
+from instrd.training.teachers.teacher import Teacher
+from instrd.training.teachers.yamnet import open_yamnet
 
 Floats = NDArray[np.float32]
 

@@ -27,7 +27,7 @@ from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.stream import Stream, advance
 from instrd.models.audiofile import read_audio
 from instrd.models.errors import AudioFileError
-from instrd.training.pool import resample
+from instrd.training.folders.pool import resample
 
 RATE_HZ = 16_000
 Blocks = Iterator[NDArray[np.float32]]

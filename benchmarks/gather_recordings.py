@@ -32,7 +32,7 @@ import msgspec
 
 from instrd.models.audiofile import read_audio
 from instrd.models.errors import AudioFileError
-from instrd.training.pool import MANIFEST, Clip
+from instrd.training.folders.pool import MANIFEST, Clip
 
 PACKAGES = Path(__file__).with_suffix(".toml")
 _MAGIC = b"qres"

@@ -29,7 +29,7 @@ from instrd.models.classifier import Calibration
 from instrd.models.frontend import frames_of
 from instrd.models.net import OnnxNet
 from instrd.training.errors import TrainingError
-from instrd.training.pool import Clip, listen, read_pool
+from instrd.training.folders.pool import Clip, listen, read_pool
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]

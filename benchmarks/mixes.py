@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from instrd.training.pool import Clip, listen
+from instrd.training.folders.pool import Clip, listen
 
 Floats = NDArray[np.float32]
 Hear = Callable[[Clip, int], Floats]

@@ -22,7 +22,7 @@ from instrd.daemon.classify import classify
 from instrd.daemon.config import Config
 from instrd.daemon.decision import SILENCE, UNKNOWN
 from instrd.daemon.hearing import Hearing
-from instrd.training.pool import Clip, read_pool
+from instrd.training.folders.pool import Clip, read_pool
 
 
 class Named(NamedTuple):

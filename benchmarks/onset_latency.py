@@ -25,9 +25,9 @@ from instrd.daemon.ring import Hop
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.stream import Stream, advance
 from instrd.training.errors import TrainingError
-from instrd.training.phrases import trimmed
-from instrd.training.pool import Clip, divide, listen, read_pool
+from instrd.training.folders.pool import Clip, divide, listen, read_pool
 from instrd.training.recipe import Split
+from instrd.training.stems.phrases import trimmed
 
 Floats = NDArray[np.float32]
 

@@ -16,12 +16,12 @@ from instrd.models.bundle import Bundle, read_bundle
 from instrd.models.classifier import Calibration
 from instrd.models.frontend import frames_of
 from instrd.models.net import OnnxNet
-from instrd.training import yamnet
 from instrd.training.errors import TrainingError
-from instrd.training.evaluation import mean_probabilities
-from instrd.training.opinions import TAGS
-from instrd.training.teacher import RATE_HZ, Teacher
-from instrd.training.yamnet import YamNet
+from instrd.training.mixtures.evaluation import mean_probabilities
+from instrd.training.teachers import yamnet
+from instrd.training.teachers.opinions import TAGS
+from instrd.training.teachers.teacher import RATE_HZ, Teacher
+from instrd.training.teachers.yamnet import YamNet
 
 Floats = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from mixes import Hear
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve  # type: ignore[attr-defined]  # scipy is untyped
 
-from instrd.training.pool import Clip, resample
+from instrd.training.folders.pool import Clip, resample
 
 Floats = NDArray[np.float32]
 ROOMS = 32

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from instrd.models.frontend import FrontEnd
-from instrd.training.clip_recipe import Architecture, ClipFit, ClipRecipe
-from instrd.training.labelled_folder import LabelledFolder
+from instrd.training.clips.recipe import Architecture, ClipFit, ClipRecipe
+from instrd.training.folders.labelled_folder import LabelledFolder
 from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_result, write_result
 
 LABELS = ("drum", "guitar", "piano", "violin")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from instrd.training.teacher import BANDS, NAMES, WEIGHTS
-from instrd.training.teacher_net import TAGS, TeacherNet
+from instrd.training.teachers.teacher import BANDS, NAMES, WEIGHTS
+from instrd.training.teachers.teacher_net import TAGS, TeacherNet
 
 
 def made_up_teacher(folder: Path) -> Path:

@@ -8,10 +8,10 @@ import numpy as np
 from labelled_audio import RATE_HZ, Floats, write
 
 from instrd.models.frontend import FrontEnd
-from instrd.training.clip_recipe import Architecture, Augmentation, ClipFit, ClipRecipe
-from instrd.training.clip_split import Example
-from instrd.training.labelled_folder import LabelledFolder
-from instrd.training.layouts import read_folder
+from instrd.training.clips.recipe import Architecture, Augmentation, ClipFit, ClipRecipe
+from instrd.training.clips.split import Example
+from instrd.training.folders.labelled_folder import LabelledFolder
+from instrd.training.folders.layouts import read_folder
 
 LABELS = ("drum", "guitar", "violin")
 FILES = {"train": 8, "validation": 3, "test": 4}

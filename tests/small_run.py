@@ -6,13 +6,20 @@ import msgspec
 import numpy as np
 from sounds import silence, tone
 
-from instrd.training.material import Material
-from instrd.training.music import FRONT_END, INDEX, NAMES, STEP_FRAMES, WINDOW_FRAMES, Entry
-from instrd.training.opinions import opinion_tags
+from instrd.training.mixtures.material import Material
 from instrd.training.recipe import PARTS, Recipe, read_recipe
-from instrd.training.stems import BANK, BANK_SPLIT, Track, framed
+from instrd.training.stems.stems import BANK, BANK_SPLIT, Track, framed
 from instrd.training.struct_files import write_json
-from instrd.training.teacher_net import TAGS
+from instrd.training.teachers.music import (
+    FRONT_END,
+    INDEX,
+    NAMES,
+    STEP_FRAMES,
+    WINDOW_FRAMES,
+    Entry,
+)
+from instrd.training.teachers.opinions import opinion_tags
+from instrd.training.teachers.teacher_net import TAGS
 
 _NAMED = opinion_tags()
 AUDIOSET = (*_NAMED, *(f"tag {k}" for k in range(TAGS - len(_NAMED))))

@@ -8,10 +8,10 @@ import pytest
 from ablation import VARIANTS, fit_variant, measure_runs, windows
 from small_run import BASE, small_music
 
-from instrd.training.fitted import recipe_of
+from instrd.training.mixtures.fitted import recipe_of
 from instrd.training.recipe import PARTS, Recipe, read_recipe
-from instrd.training.stem_jobs import NOISES
-from instrd.training.stems import BANK, BANK_SPLIT, Track
+from instrd.training.stems.stem_jobs import NOISES
+from instrd.training.stems.stems import BANK, BANK_SPLIT, Track
 from instrd.training.struct_files import write_json
 
 ORIGINS = ("a library", "a library, played", "FluidR3_GM", NOISES)

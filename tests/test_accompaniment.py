@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from small_run import AUDIOSET, small_bank, small_music, small_recipe
 
-from instrd.training.accompaniment import Accompaniment
-from instrd.training.audible import loudness
-from instrd.training.excerpts import Excerpts, read_excerpts
-from instrd.training.mixtures import Mixer
-from instrd.training.opinions import Opinions
+from instrd.training.mixtures.accompaniment import Accompaniment
+from instrd.training.mixtures.audible import loudness
+from instrd.training.mixtures.mixtures import Mixer
+from instrd.training.teachers.excerpts import Excerpts, read_excerpts
+from instrd.training.teachers.opinions import Opinions
 
 LABELS = ("flute", "voice", "other")
 

@@ -15,6 +15,12 @@ MAY_IMPORT = {
 }
 LEARNING = {"torch", "torchaudio", "torchvision", "librosa", "sklearn"}
 HEAVY = {*LEARNING, "numpy", "sounddevice", "soundfile", "onnxruntime"}
+TRAINING = (
+    *("folders", "audit", "stems", "teachers"),
+    *("mixtures", "clips", "reproduction", "commands"),
+)
+"""Packages of training: each may import those before it, and the files beside them."""
+ABOVE_ALL = {"__main__.py", "cli.py", "entry.py"}
 MOST_LINES = 250
 MOST_LINES_OF_A_FUNCTION = 50
 
@@ -67,8 +73,19 @@ def test_a_file_and_its_functions_can_be_read_at_a_glance(file: Path) -> None:
             assert lines <= MOST_LINES_OF_A_FUNCTION, f"{node.name} has {lines} lines"
 
 
+@pytest.mark.parametrize("package", ["", *TRAINING])
+def test_packages_of_training_import_those_before_them_only(package: str) -> None:
+    below = TRAINING[: TRAINING.index(package) + 1] if package else ()
+    for file in sorted((ROOT / "training" / package).glob("*.py")):
+        if package or file.name not in ABOVE_ALL:
+            parts = [module.split(".") for module in imported(file.read_text())]
+            used = {part[2] for part in parts if part[:2] == ["instrd", "training"]}
+            assert used & set(TRAINING) <= set(below), file
+
+
 def test_every_folder_is_looked_at() -> None:
     assert {file.relative_to(ROOT).parts[0] for file in FILES} == set(MAY_IMPORT)
+    assert {file.parent.name for file in (ROOT / "training").glob("*/*.py")} == set(TRAINING)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +95,10 @@ def test_every_folder_is_looked_at() -> None:
         ("models/mel.py", "from instrd import clients"),
         ("models/mel.py", "def f():\n    import torch.nn"),
         ("models/mel.py", "from . import ring"),
-        ("daemon/ring.py", "import instrd.training.fit"),
+        ("daemon/ring.py", "import instrd.training.mixtures.fit"),
         ("daemon/torch_ring.py", "import torch"),
         ("daemon/ring.py", "from sklearn.svm import SVC"),
-        ("training/fit.py", "from instrd.daemon import config"),
+        ("training/mixtures/fit.py", "from instrd.daemon import config"),
         ("clients/tail.py", "from instrd.models.bundle import Bundle"),
         ("clients/tail.py", "import numpy as np"),
         ("clients/tail.py", "from models import mel"),
@@ -96,7 +113,7 @@ def test_an_import_in_the_wrong_direction_is_found(file: str, text: str) -> None
     [
         ("models/torch_net.py", "import torch"),
         ("models/nets/causal_net.py", "from torch import nn"),
-        ("training/fit.py", "import torch\nfrom instrd.models.mel import bank"),
+        ("training/mixtures/fit.py", "import torch\nfrom instrd.models.mel import bank"),
         ("daemon/ring.py", "import numpy\nfrom instrd.clients import protocol"),
         ("clients/tail.py", "from instrd.clients.codec import decode"),
     ],

@@ -10,10 +10,17 @@ from train_program import train
 
 from instrd.models.audiofile import read_audio
 from instrd.models.frontend import frames_of
-from instrd.training.audit import audit
-from instrd.training.audit_findings import Report
-from instrd.training.fingerprint import ALIKE, PICTURE, SAME, fingerprint, likeness, same_sounds
-from instrd.training.labelled_folder import LayoutError
+from instrd.training.audit.audit import audit
+from instrd.training.audit.findings import Report
+from instrd.training.audit.fingerprint import (
+    ALIKE,
+    PICTURE,
+    SAME,
+    fingerprint,
+    likeness,
+    same_sounds,
+)
+from instrd.training.folders.labelled_folder import LayoutError
 
 
 def clean(root: Path) -> Path:

@@ -8,11 +8,11 @@ from small_run import small_material, small_recipe
 
 from instrd.models.bundle import BUNDLED
 from instrd.training import cli
-from instrd.training.averaging import average_runs
 from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.errors import TrainingError
-from instrd.training.fit import fit
-from instrd.training.fitted import trained
+from instrd.training.mixtures.averaging import average_runs
+from instrd.training.mixtures.fit import fit
+from instrd.training.mixtures.fitted import trained
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,16 +10,16 @@ from labelled_audio import RATE_HZ, write
 from miniature import LABELS, LOG_MEL, recipe, sound
 from torch import nn
 
-from instrd.training.clip_calibration import (
+from instrd.training.clips.calibration import (
     HYSTERESIS,
     calibrate_clips,
     fit_temperature,
     threshold_of,
 )
-from instrd.training.clip_split import Example, Parts
+from instrd.training.clips.frame_cache import FrameCache
+from instrd.training.clips.split import Example, Parts
+from instrd.training.clips.windows import Windows
 from instrd.training.errors import TrainingError
-from instrd.training.frame_cache import FrameCache
-from instrd.training.windows import Windows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

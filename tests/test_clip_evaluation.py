@@ -12,9 +12,9 @@ from tone_bundle import LABELS, tone_bundle
 
 from instrd.models.bundle import read_bundle
 from instrd.models.registry import load_classifier
-from instrd.training.clip_evaluation import evaluate_clips, judge, loud_pieces
+from instrd.training.clips.evaluation import evaluate_clips, judge, loud_pieces
 from instrd.training.errors import TrainingError
-from instrd.training.labelled_folder import Clip, LabelledFolder, Part
+from instrd.training.folders.labelled_folder import Clip, LabelledFolder, Part
 
 
 def test_a_signal_is_cut_into_whole_pieces_and_a_short_one_is_one() -> None:

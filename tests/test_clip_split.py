@@ -7,10 +7,10 @@ import pytest
 from labelled_audio import hiss, write
 from miniature import changed, recipe
 
-from instrd.training.clip_recipe import ClipRecipe, ClipSplit
-from instrd.training.clip_split import Parts, divide, naming_tests, part_of
+from instrd.training.clips.recipe import ClipRecipe, ClipSplit
+from instrd.training.clips.split import Parts, divide, naming_tests, part_of
 from instrd.training.errors import TrainingError
-from instrd.training.labelled_folder import (
+from instrd.training.folders.labelled_folder import (
     UNREAD,
     Clip,
     LabelledFolder,
@@ -18,7 +18,7 @@ from instrd.training.labelled_folder import (
     strays,
     together,
 )
-from instrd.training.layouts import read_folder
+from instrd.training.folders.layouts import read_folder
 
 
 def chosen(other: str = "", **split: Any) -> ClipRecipe:

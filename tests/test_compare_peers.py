@@ -20,10 +20,10 @@ from tone_bundle import tone_bundle
 
 from instrd.models.bundle import Bundle
 from instrd.training.errors import TrainingError
-from instrd.training.pool import read_pool
-from instrd.training.teacher import NAMES
-from instrd.training.teacher_net import TAGS
-from instrd.training.yamnet import WINDOW, YamNet
+from instrd.training.folders.pool import read_pool
+from instrd.training.teachers.teacher import NAMES
+from instrd.training.teachers.teacher_net import TAGS
+from instrd.training.teachers.yamnet import WINDOW, YamNet
 
 Floats = NDArray[np.float32]
 

@@ -4,7 +4,7 @@ import mido
 import numpy as np
 import pytest
 
-from instrd.training.drumming import drummed
+from instrd.training.stems.drumming import drummed
 
 RATE_HZ = 16_000
 KICK, SNARE = 36, 38

@@ -14,19 +14,19 @@ from labelled_audio import write
 from miniature import LABELS, changed, miniature, recipe, sound
 
 from instrd.models.bundle import WEIGHTS
-from instrd.training import epochs
 from instrd.training.checkpoint import CHECKPOINT, load_checkpoint, write_checkpoint
-from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.epochs import TENSORBOARD
+from instrd.training.clips import epochs
+from instrd.training.clips.epochs import TENSORBOARD
+from instrd.training.clips.fit import fit_clips
+from instrd.training.clips.frame_cache import FrameCache
+from instrd.training.clips.recipe import ClipRecipe
+from instrd.training.clips.run_data import DATA, SPLIT
+from instrd.training.clips.run_files import read_recipe_of
 from instrd.training.errors import TrainingError
-from instrd.training.fit_clips import fit_clips
-from instrd.training.frame_cache import FrameCache
-from instrd.training.labelled_folder import LabelledFolder
-from instrd.training.layouts import read_folder
+from instrd.training.folders.labelled_folder import LabelledFolder
+from instrd.training.folders.layouts import read_folder
 from instrd.training.recipe import RECIPE
 from instrd.training.results import METRICS, RunResult
-from instrd.training.run_data import DATA, SPLIT
-from instrd.training.run_files import read_recipe_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -16,13 +16,13 @@ from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
 from instrd.training.bundle_place import name_for
 from instrd.training.cli import main
-from instrd.training.clip_recipe import ClipSplit
+from instrd.training.clips.export import credits_in
+from instrd.training.clips.recipe import ClipSplit
+from instrd.training.clips.run_data import SPLIT
 from instrd.training.errors import TrainingError
-from instrd.training.export_clips import credits_in
-from instrd.training.pool import MANIFEST
+from instrd.training.folders.pool import MANIFEST
 from instrd.training.recipe import RECIPE, Recipe, read_recipe
 from instrd.training.results import read_result
-from instrd.training.run_data import SPLIT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -109,7 +109,8 @@ def test_the_last_steps_have_a_seed_of_their_own_whatever_seed_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted: list[Recipe] = []
-    monkeypatch.setattr("instrd.training.fit.fit", lambda chosen, *_, **__: fitted.append(chosen))
+    fit = "instrd.training.mixtures.fit.fit"
+    monkeypatch.setattr(fit, lambda chosen, *_, **__: fitted.append(chosen))
     for last in ([], ["--last"]):
         assert run(monkeypatch, "fit", BASE, "--stems", tmp_path, "--seed", 7, *last) == 0
     assert [chosen.seed for chosen in fitted] == [7, 8]

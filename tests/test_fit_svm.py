@@ -12,11 +12,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from instrd.models.nets.svm import MfccSvm
-from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.clip_split import Example
-from instrd.training.fit_clips import built
-from instrd.training.fit_svm import fit_svm
-from instrd.training.windows import Draw
+from instrd.training.clips.fit import built
+from instrd.training.clips.recipe import ClipRecipe
+from instrd.training.clips.split import Example
+from instrd.training.clips.svm import fit_svm
+from instrd.training.clips.windows import Draw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -12,7 +12,7 @@ from labelled_audio import RATE_HZ, write
 from miniature import LOG_MEL, MFCC, sound
 
 from instrd.models.frontend import frames_of
-from instrd.training.frame_cache import FrameCache, cache_folder
+from instrd.training.clips.frame_cache import FrameCache, cache_folder
 
 
 def filled(clip: Path, folder: Path) -> FrameCache:
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_is_told_and_left_out(tmp_path: Path) -> None:
 def test_what_does_not_fit_into_memory_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("instrd.training.frame_cache._MOST_HELD_BYTES", 1)
+    monkeypatch.setattr("instrd.training.clips.frame_cache._MOST_HELD_BYTES", 1)
     clip = tmp_path / "a.wav"
     write(clip, sound("drum", 1))
     cache = filled(clip, tmp_path / "frames")

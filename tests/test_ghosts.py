@@ -14,7 +14,7 @@ from tone_bundle import FRONT_END, tone_bundle
 
 from instrd.models.bundle import Bundle
 from instrd.training.errors import TrainingError
-from instrd.training.pool import Clip
+from instrd.training.folders.pool import Clip
 
 RATE_HZ = FRONT_END.rate_hz
 LOW = tone(440.0, 2.0, RATE_HZ, amplitude=0.3)

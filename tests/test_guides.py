@@ -6,14 +6,14 @@ import pytest
 import torch
 from small_run import small_bank, small_material, small_recipe
 
-from instrd.training import learning
 from instrd.training.checkpoint import CHECKPOINT
-from instrd.training.fit import fit
-from instrd.training.fitted import recipe_of, trained
-from instrd.training.guides import ahead, read_guides
-from instrd.training.material import Material
+from instrd.training.mixtures import learning
+from instrd.training.mixtures.fit import fit
+from instrd.training.mixtures.fitted import recipe_of, trained
+from instrd.training.mixtures.guides import ahead, read_guides
+from instrd.training.mixtures.material import Material
+from instrd.training.mixtures.student import guided_loss
 from instrd.training.recipe import guiding
-from instrd.training.student import guided_loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -11,16 +11,16 @@ from labelled_audio import hiss, write
 from small_run import small_material, small_recipe
 
 from instrd.models.bundle import BUNDLED, Bundle, Credit, find_bundle, read_bundle, write_bundle
-from instrd.training import calibration
-from instrd.training import export as export_module
-from instrd.training.averaging import average_runs
 from instrd.training.errors import TrainingError
-from instrd.training.export import export
-from instrd.training.fit import fit
-from instrd.training.fitted import claim, recipe_of, trained
-from instrd.training.guides import read_guides
-from instrd.training.inherited import CREDITS, inherited
-from instrd.training.material import Material
+from instrd.training.mixtures import calibration
+from instrd.training.mixtures import export as export_module
+from instrd.training.mixtures.averaging import average_runs
+from instrd.training.mixtures.export import export
+from instrd.training.mixtures.fit import fit
+from instrd.training.mixtures.fitted import claim, recipe_of, trained
+from instrd.training.mixtures.guides import read_guides
+from instrd.training.mixtures.inherited import CREDITS, inherited
+from instrd.training.mixtures.material import Material
 
 pytestmark = pytest.mark.usefixtures("one_thread", "exported_fast")
 

@@ -1,6 +1,6 @@
 import pytest
 
-from instrd.training.intervals import fewest_that_differ, mcnemar, wilson
+from instrd.training.clips.intervals import fewest_that_differ, mcnemar, wilson
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from labelled_audio import hiss, kaggle, write
 
-from instrd.training.label_ceiling import LabelCeiling, label_ceiling
-from instrd.training.layouts import read_folder
+from instrd.training.folders.layouts import read_folder
+from instrd.training.reproduction.label_ceiling import LabelCeiling, label_ceiling
 
 DRUMS = [f"kick-{n}0000.wav" for n in range(1, 5)]
 

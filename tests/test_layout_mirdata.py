@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from labelled_audio import hiss, write
 
-from instrd.training.labelled_folder import LabelledFolder, LayoutError
-from instrd.training.layout_mirdata import DATA_SETS, read_mirdata
-from instrd.training.layouts import read_folder
+from instrd.training.folders.labelled_folder import LabelledFolder, LayoutError
+from instrd.training.folders.layout_mirdata import DATA_SETS, read_mirdata
+from instrd.training.folders.layouts import read_folder
 
 PARTS = {"train": "IRMAS-TrainingData/x", "test": "IRMAS-TestingData-Part1/Part1"}
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from labelled_audio import hiss, kaggle, table, write
 
-from instrd.training.labelled_folder import LayoutError, label_of
-from instrd.training.layouts import read_folder
-from instrd.training.takes import take_group
+from instrd.training.folders.labelled_folder import LayoutError, label_of
+from instrd.training.folders.layouts import read_folder
+from instrd.training.folders.takes import take_group
 
 DRUMS = [("WaveDrum01 (1).wav", "Sound_Drum"), ("thump-12345.wav", "Sound_Drum")]
 VIOLINS = ["violin_sound (1).wav", "Vn-ord-A4-ff-1c.wav", "3_some-body_bwv1004_mov2.wav"]

@@ -7,15 +7,15 @@ import torch
 from small_run import AUDIOSET, small_bank, small_music, small_recipe
 
 from instrd.training.errors import TrainingError
-from instrd.training.excerpts import read_excerpts
-from instrd.training.fit import fit
-from instrd.training.lessons import Lessons
-from instrd.training.material import Material
-from instrd.training.music import INDEX, read_index
-from instrd.training.opinions import Opinions
+from instrd.training.mixtures.fit import fit
+from instrd.training.mixtures.lessons import Lessons
+from instrd.training.mixtures.material import Material
+from instrd.training.mixtures.student import taught_loss
 from instrd.training.recipe import Recipe
 from instrd.training.struct_files import write_json
-from instrd.training.student import taught_loss
+from instrd.training.teachers.excerpts import read_excerpts
+from instrd.training.teachers.music import INDEX, read_index
+from instrd.training.teachers.opinions import Opinions
 
 LABELS = ("guitar", "piano", "other")
 

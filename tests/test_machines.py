@@ -11,8 +11,8 @@ import safetensors.torch
 import torch
 
 from instrd.models.bundle import WEIGHTS
-from instrd.training.epochs import TENSORBOARD
-from instrd.training.fit_clips import fit_clips
+from instrd.training.clips.epochs import TENSORBOARD
+from instrd.training.clips.fit import fit_clips
 from instrd.training.machines import Place, half_width
 from instrd.training.results import read_result
 

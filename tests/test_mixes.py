@@ -8,7 +8,7 @@ import soundfile
 from mixes import Mix, Piece, as_recorded, draw_mixes
 from sounds import tone
 
-from instrd.training.pool import Clip
+from instrd.training.folders.pool import Clip
 
 RATE_HZ = 16_000
 HZ = {"flute": 2000.0, "piano": 440.0, "violin": 1000.0}

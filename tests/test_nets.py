@@ -15,9 +15,9 @@ from instrd.models.nets.lstm import MfccLstm
 from instrd.models.nets.resnet18 import SpectrogramResNet18
 from instrd.models.nets.scaling import Scaling
 from instrd.models.nets.transformer import MelTransformer, sinusoids
-from instrd.training.clip_recipe import Architecture
+from instrd.training.clips.fit import built
+from instrd.training.clips.recipe import Architecture
 from instrd.training.errors import TrainingError
-from instrd.training.fit_clips import built
 
 allow_cpu_builds()
 

@@ -10,7 +10,7 @@ from onset_latency import RATE_HZ, TAIL_S
 from sounds import silence, tone
 
 from instrd.training.errors import TrainingError
-from instrd.training.pool import Clip
+from instrd.training.folders.pool import Clip
 
 SECONDS = {"low": (0.5, 0.05), "high": (0.5, 0.0), "short": (0.05,)}
 

@@ -9,10 +9,10 @@ import soundfile
 from melodies import write_melody
 
 from instrd.training.errors import TrainingError
-from instrd.training.layouts import read_folder
-from instrd.training.performances import perform as perform_with_fluidsynth
-from instrd.training.performed import CLIP_S, Floats, clips, render_folder
-from instrd.training.pool import read_pool
+from instrd.training.folders.layouts import read_folder
+from instrd.training.folders.pool import read_pool
+from instrd.training.stems.performances import perform as perform_with_fluidsynth
+from instrd.training.stems.performed import CLIP_S, Floats, clips, render_folder
 
 RATE_HZ = 2000
 

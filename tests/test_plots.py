@@ -1,7 +1,7 @@
 import pytest
 from made_up_runs import result
 
-from instrd.training.plots import Allowed, Format, Row, accuracies, confusion, curves
+from instrd.training.clips.plots import Allowed, Format, Row, accuracies, confusion, curves
 from instrd.training.results import Epoch, RunResult
 
 STARTS: dict[Format, bytes] = {"svg": b"<?xml", "png": b"\x89PNG"}

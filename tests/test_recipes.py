@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from instrd.training.clip_recipe import read_clip_recipe
+from instrd.training.clips.fit import built
+from instrd.training.clips.recipe import read_clip_recipe
 from instrd.training.errors import TrainingError
-from instrd.training.fit_clips import built
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

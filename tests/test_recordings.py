@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sounds import tone
 
-from instrd.training.recordings import coded, compressed, recorded
-from instrd.training.rooms import room_responses
+from instrd.training.stems.recordings import coded, compressed, recorded
+from instrd.training.stems.rooms import room_responses
 
 RATE_HZ = 16_000
 

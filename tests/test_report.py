@@ -7,13 +7,13 @@ import pytest
 from labelled_audio import hiss, kaggle, write
 from made_up_runs import RECIPES, MadeUp, result
 
-from instrd.training.explanation import leak_shares, start_of
-from instrd.training.label_ceiling import LabelCeiling
-from instrd.training.report import markdown_table, report, write_pictures
-from instrd.training.reproduce import reproduce
-from instrd.training.reproduction import Reproduction, Trial
+from instrd.training.reproduction.explanation import leak_shares, start_of
+from instrd.training.reproduction.label_ceiling import LabelCeiling
+from instrd.training.reproduction.report import markdown_table, report, write_pictures
+from instrd.training.reproduction.reproduce import reproduce
+from instrd.training.reproduction.reproduction import Reproduction, Trial
+from instrd.training.reproduction.summary import MODELS, Cell, cells
 from instrd.training.results import Epoch
-from instrd.training.summary import MODELS, Cell, cells
 
 VOID = {"meta", "img", "br"}
 NOTICE = "This is NOT the data set but <noise>."

@@ -6,8 +6,8 @@ from labelled_audio import hiss, kaggle, write
 from made_up_runs import MODELS, RECIPES, MadeUp
 
 from instrd.training.errors import TrainingError
-from instrd.training.reproduce import Plan, reproduce
-from instrd.training.reproduction import Reproduction, read_reproduction
+from instrd.training.reproduction.reproduce import Plan, reproduce
+from instrd.training.reproduction.reproduction import Reproduction, read_reproduction
 
 DRUMS = [f"kick-{n}0000.wav" for n in range(1, 5)]
 

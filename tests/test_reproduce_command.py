@@ -7,9 +7,9 @@ from made_up_runs import RECIPES, MadeUp
 from train_program import train
 from typer.testing import CliRunner
 
-from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.labelled_folder import LabelledFolder
-from instrd.training.reproduce_command import register
+from instrd.training.clips.recipe import ClipRecipe
+from instrd.training.commands.reproduce import register
+from instrd.training.folders.labelled_folder import LabelledFolder
 from instrd.training.results import RunResult
 
 

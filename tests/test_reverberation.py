@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from small_run import small_recipe
 
-from instrd.training.audible import judge
 from instrd.training.frame_effects import FLOOR_DB
-from instrd.training.reverberation import Room, draw_room, in_a_room
+from instrd.training.mixtures.audible import judge
+from instrd.training.mixtures.reverberation import Room, draw_room, in_a_room
 
 HOP_S = 0.02
 BANDS = 40

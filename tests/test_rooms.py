@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from rooms import ROOMS, in_a_room, room
 from sounds import silence, tone
 
-from instrd.training.pool import Clip, resample
+from instrd.training.folders.pool import Clip, resample
 
 RATE_HZ = 16_000
 

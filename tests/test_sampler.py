@@ -7,7 +7,7 @@ import pytest
 from melodies import write_melody
 from sounds import tone
 
-from instrd.training.sampler import Pitched, _performed, instruments, pitch_of, play
+from instrd.training.stems.sampler import Pitched, _performed, instruments, pitch_of, play
 
 RATE_HZ = 16_000
 

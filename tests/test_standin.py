@@ -8,11 +8,11 @@ import soundfile
 from labelled_audio import table, write
 from sounds import tone
 
-from instrd.training.audit import audit
+from instrd.training.audit.audit import audit
 from instrd.training.errors import TrainingError
-from instrd.training.layout_kaggle import Row
-from instrd.training.layouts import read_folder
-from instrd.training.standin import TAKES, build, recordings, thinned
+from instrd.training.folders.layout_kaggle import Row
+from instrd.training.folders.layouts import read_folder
+from instrd.training.reproduction.standin import TAKES, build, recordings, thinned
 
 LABELS = ("drum", "guitar", "piano", "violin")
 DRUMS = ["kick-10000.wav", "snare-20000.wav", "WaveDrum02_39KD (1).wav", "WaveDrum02_39KD (2).wav"]

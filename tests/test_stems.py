@@ -16,14 +16,14 @@ from melodies import write_melody
 from small_run import small_bank, small_recipe
 from sounds import silence, tone
 
-from instrd.training import stems
 from instrd.training.errors import TrainingError
-from instrd.training.export import _credits
-from instrd.training.noises import noises
-from instrd.training.pool import read_pool
+from instrd.training.folders.pool import read_pool
+from instrd.training.mixtures.export import _credits
 from instrd.training.recipe import Recipe
-from instrd.training.renders import Source, chained, ringing, sampled
-from instrd.training.stem_jobs import (
+from instrd.training.stems import stems
+from instrd.training.stems.noises import noises
+from instrd.training.stems.renders import Source, chained, ringing, sampled
+from instrd.training.stems.stem_jobs import (
     NOISES,
     ORGANS,
     SINGING,
@@ -35,8 +35,8 @@ from instrd.training.stem_jobs import (
     _synthetic_jobs,
     stem_jobs,
 )
-from instrd.training.stems import BANK, read_tracks, render_bank
-from instrd.training.trained_singing import CREDIT
+from instrd.training.stems.stems import BANK, read_tracks, render_bank
+from instrd.training.stems.trained_singing import CREDIT
 
 RATE_HZ = 16_000
 FIELDS = "path,label,source,original,licence,credit,kind,seconds"

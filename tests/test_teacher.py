@@ -9,7 +9,7 @@ import torch
 from made_up_teacher import made_up_teacher, write_names
 
 from instrd.training.errors import TrainingError
-from instrd.training.teacher import (
+from instrd.training.teachers.teacher import (
     BANDS,
     NAMES,
     RATE_HZ,
@@ -18,7 +18,7 @@ from instrd.training.teacher import (
     Teacher,
     kaldi_mel_matrix,
 )
-from instrd.training.teacher_net import TAGS, TeacherNet, divisible
+from instrd.training.teachers.teacher_net import TAGS, TeacherNet, divisible
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

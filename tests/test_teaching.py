@@ -10,11 +10,13 @@ from labelled_audio import hiss, write
 from made_up_teacher import made_up_teacher
 
 from instrd.models.frontend import frames_of
-from instrd.training import teaching
 from instrd.training.cli import main
 from instrd.training.errors import TrainingError
-from instrd.training.listening import Recording, find_recordings, in_rows, listen
-from instrd.training.music import (
+from instrd.training.folders.pool import resample
+from instrd.training.recipe import Split
+from instrd.training.teachers import teaching
+from instrd.training.teachers.listening import Recording, find_recordings, in_rows, listen
+from instrd.training.teachers.music import (
     FRONT_END,
     INDEX,
     STEP_FRAMES,
@@ -25,9 +27,7 @@ from instrd.training.music import (
     read_recording,
     window_count,
 )
-from instrd.training.pool import resample
-from instrd.training.recipe import Split
-from instrd.training.teacher import RATE_HZ, Teacher
+from instrd.training.teachers.teacher import RATE_HZ, Teacher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -12,7 +12,7 @@ import pytest
 from sounds import tone
 
 from instrd.training.errors import TrainingError
-from instrd.training.trained_singing import score_of, sing_trained
+from instrd.training.stems.trained_singing import score_of, sing_trained
 
 RATE_HZ = 16_000
 MELODY = [(1.0, 1.5, 60, 90), (1.5, 2.6, 63, 90), (2.5, 2.55, 64, 90), (3.0, 4.0, 58, 90)]

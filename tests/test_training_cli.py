@@ -7,8 +7,8 @@ from small_run import BASE, small_bank
 from tone_bundle import tone_bundle
 
 from instrd.models.bundle import read_bundle
-from instrd.training import stems
 from instrd.training.cli import main
+from instrd.training.stems import stems
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

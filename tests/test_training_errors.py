@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from instrd.models.errors import AudioFileError, BundleError
-from instrd.training.labelled_folder import LayoutError
+from instrd.training.folders.labelled_folder import LayoutError
 
 
 @pytest.mark.parametrize(

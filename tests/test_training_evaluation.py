@@ -14,9 +14,9 @@ from instrd.models.classifier import Calibration
 from instrd.models.frontend import frames_of
 from instrd.models.net import OnnxNet
 from instrd.training.errors import TrainingError
-from instrd.training.evaluation import evaluate, mean_probabilities
-from instrd.training.pairs import judge_pairs
-from instrd.training.pool import read_pools
+from instrd.training.folders.pool import read_pools
+from instrd.training.mixtures.evaluation import evaluate, mean_probabilities
+from instrd.training.mixtures.pairs import judge_pairs
 from instrd.training.recipe import finishing
 
 HELD_OUT = "tonejs-instruments npm"

@@ -3,8 +3,8 @@ import pytest
 
 from instrd.models.bundle import Manifest
 from instrd.models.frontend import FrontEnd
-from instrd.training.calibration import fit_sigmoid, threshold_of
 from instrd.training.judged import Judged, summary
+from instrd.training.mixtures.calibration import fit_sigmoid, threshold_of
 from instrd.training.scores import calibration_error, score
 
 MANIFEST = Manifest(

@@ -9,19 +9,20 @@ from small_run import small_bank, small_material, small_music, small_recipe
 
 from instrd.models import contrast
 from instrd.models.nets.causal_net import CausalNet
-from instrd.training import calibration, stems
-from instrd.training.calibration import calibrate
 from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.errors import TrainingError
-from instrd.training.export import _network, export
-from instrd.training.fit import LOG, fit, hidden_matrices
-from instrd.training.fitted import build, recipe_of, trained
-from instrd.training.material import Material
+from instrd.training.mixtures import calibration
+from instrd.training.mixtures.calibration import calibrate
+from instrd.training.mixtures.export import _network, export
+from instrd.training.mixtures.fit import LOG, fit, hidden_matrices
+from instrd.training.mixtures.fitted import build, recipe_of, trained
+from instrd.training.mixtures.material import Material
 from instrd.training.optimisation import Muon, rate_share
 from instrd.training.recipe import PARTS, Split, ending, finishing, guiding
 from instrd.training.results import METRICS
-from instrd.training.stem_jobs import Sounds
-from instrd.training.stems import (
+from instrd.training.stems import stems
+from instrd.training.stems.stem_jobs import Sounds
+from instrd.training.stems.stems import (
     BANK_SPLIT,
     read_bank,
     read_tracks,

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from small_run import small_bank, small_recipe
 
-from instrd.training import mixtures
-from instrd.training.audible import judge, prominence
 from instrd.training.errors import TrainingError
-from instrd.training.mixtures import Mixer
-from instrd.training.reverberation import Room
-from instrd.training.stems import Track, why_unused
+from instrd.training.mixtures import mixtures
+from instrd.training.mixtures.audible import judge, prominence
+from instrd.training.mixtures.mixtures import Mixer
+from instrd.training.mixtures.reverberation import Room
+from instrd.training.stems.stems import Track, why_unused
 
 MIXING = msgspec.structs.replace(small_recipe().mixing, segment_frames=100)
 ONSET, HOLD = MIXING.onset_frames, MIXING.hold_frames

@@ -5,8 +5,8 @@ import pytest
 import soundfile
 
 from instrd.training.errors import TrainingError
-from instrd.training.layouts import read_folder
-from instrd.training.pool import (
+from instrd.training.folders.layouts import read_folder
+from instrd.training.folders.pool import (
     Clip,
     by_origin,
     check_recordings,

@@ -9,13 +9,13 @@ from sounds import silence, tone
 
 from instrd.models.mel import mel_to_hz
 from instrd.training.errors import TrainingError
-from instrd.training.noises import applause, noises, traffic
-from instrd.training.organs import _ORGANS, _sound, play_organs, rotated
-from instrd.training.performances import VOICES, _folded, _melody, read_notes
-from instrd.training.phrases import chain, let_ring, trimmed
-from instrd.training.rooms import clipped, equaliser, noise, reverberated, room_responses
-from instrd.training.singing import sing
-from instrd.training.sung_speech import _stretched, heard, sing_speech
+from instrd.training.stems.noises import applause, noises, traffic
+from instrd.training.stems.organs import _ORGANS, _sound, play_organs, rotated
+from instrd.training.stems.performances import VOICES, _folded, _melody, read_notes
+from instrd.training.stems.phrases import chain, let_ring, trimmed
+from instrd.training.stems.rooms import clipped, equaliser, noise, reverberated, room_responses
+from instrd.training.stems.singing import sing
+from instrd.training.stems.sung_speech import _stretched, heard, sing_speech
 
 RATE_HZ = 16_000
 Play = Callable[[int, int, np.random.Generator], np.ndarray]

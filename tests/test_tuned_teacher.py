@@ -11,14 +11,21 @@ from small_run import small_material, small_recipe
 
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.training.errors import TrainingError
-from instrd.training.export import export
-from instrd.training.fit import fit
-from instrd.training.fitted import learner_of, recipe_of, trained, tuned
-from instrd.training.pool import resample
+from instrd.training.folders.pool import resample
+from instrd.training.mixtures.export import export
+from instrd.training.mixtures.fit import fit
+from instrd.training.mixtures.fitted import learner_of, recipe_of, trained, tuned
+from instrd.training.mixtures.tuned_teacher import TunedTeacher
 from instrd.training.recipe import Recipe, Tune, tuning
-from instrd.training.teacher import FLOOR, RATE_HZ, Teacher, kaldi_centres_hz, read_net, scaled
-from instrd.training.teacher_net import TAGS
-from instrd.training.tuned_teacher import TunedTeacher
+from instrd.training.teachers.teacher import (
+    FLOOR,
+    RATE_HZ,
+    Teacher,
+    kaldi_centres_hz,
+    read_net,
+    scaled,
+)
+from instrd.training.teachers.teacher_net import TAGS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -2,8 +2,8 @@ import msgspec
 import pytest
 from made_up_runs import result
 
+from instrd.training.reproduction.vote import Rule, vote
 from instrd.training.results import RunResult
-from instrd.training.vote import Rule, vote
 
 
 def says(name: str, p: float = 0.7) -> RunResult:

@@ -18,10 +18,10 @@ from instrd.models.net import OnnxNet
 from instrd.models.onnxfile import read_graph
 from instrd.models.registry import architecture
 from instrd.models.torch_net import TorchNet
-from instrd.training.clip_recipe import Architecture, ClipRecipe
+from instrd.training.clips.fit import built
+from instrd.training.clips.recipe import Architecture, ClipRecipe
+from instrd.training.clips.window_onnx import with_weights
 from instrd.training.errors import TrainingError
-from instrd.training.fit_clips import built
-from instrd.training.window_onnx import with_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -12,10 +12,10 @@ from miniature import LOG_MEL, MFCC, WINDOW_FRAMES, changed, recipe, sound
 
 from instrd.models.audiofile import read_audio
 from instrd.models.frontend import frames_of
-from instrd.training.clip_recipe import ClipRecipe
-from instrd.training.clip_split import Example
-from instrd.training.frame_cache import FrameCache
-from instrd.training.windows import HOP_S, Windows
+from instrd.training.clips.frame_cache import FrameCache
+from instrd.training.clips.recipe import ClipRecipe
+from instrd.training.clips.split import Example
+from instrd.training.clips.windows import HOP_S, Windows
 
 HALF = 0.1
 """How far half precision may be from the decibels of a frame."""

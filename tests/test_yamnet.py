@@ -15,18 +15,25 @@ from made_up_teacher import made_up_teacher
 from small_run import small_bank, small_music, small_recipe
 from sounds import silence, tone
 
-from instrd.training import export, teaching
 from instrd.training.errors import TrainingError
-from instrd.training.excerpts import read_excerpts
-from instrd.training.fit import fit
-from instrd.training.fitted import trained
-from instrd.training.guides import joined
-from instrd.training.lessons import Lessons
-from instrd.training.material import Material
-from instrd.training.music import INDEX, SECOND_NAMES, read_index, read_music, read_second_labels
-from instrd.training.opinions import opinion_tags
+from instrd.training.mixtures import export
+from instrd.training.mixtures.fit import fit
+from instrd.training.mixtures.fitted import trained
+from instrd.training.mixtures.guides import joined
+from instrd.training.mixtures.lessons import Lessons
+from instrd.training.mixtures.material import Material
 from instrd.training.recipe import YamNetShare, guiding
-from instrd.training.yamnet import (
+from instrd.training.teachers import teaching
+from instrd.training.teachers.excerpts import read_excerpts
+from instrd.training.teachers.music import (
+    INDEX,
+    SECOND_NAMES,
+    read_index,
+    read_music,
+    read_second_labels,
+)
+from instrd.training.teachers.opinions import opinion_tags
+from instrd.training.teachers.yamnet import (
     CLASSES,
     HOP,
     LABELS,

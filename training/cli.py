@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from instrd.models.errors import AudioFileError, BundleError
-from instrd.training import reproduce_command
-from instrd.training.audit_command import audit, stand_in
-from instrd.training.average_command import average
-from instrd.training.compare_command import compare
-from instrd.training.ensemble_command import ensemble
+from instrd.training.commands import reproduce as reproduce_command
+from instrd.training.commands.audit import audit, stand_in
+from instrd.training.commands.average import average
+from instrd.training.commands.compare import compare
+from instrd.training.commands.ensemble import ensemble
+from instrd.training.commands.fit import evaluate, export, fit, watch
+from instrd.training.commands.perform import perform
+from instrd.training.commands.teach import teach
 from instrd.training.errors import TrainingError
-from instrd.training.fit_command import evaluate, export, fit, watch
-from instrd.training.perform_command import perform
-from instrd.training.teach_command import teach
 
 BAD_INPUT = 2
 """The exit code of a command that cannot do what it is told."""
@@ -62,8 +62,8 @@ def render(
 ) -> None:
     """Render the stems that mixtures are made of; again, those of which something has changed."""
     from instrd.training.recipe import read_recipe  # noqa: PLC0415 - each command loads its own
-    from instrd.training.stem_jobs import Sounds  # noqa: PLC0415
-    from instrd.training.stems import read_tracks, render_bank, why_unused  # noqa: PLC0415
+    from instrd.training.stems.stem_jobs import Sounds  # noqa: PLC0415
+    from instrd.training.stems.stems import read_tracks, render_bank, why_unused  # noqa: PLC0415
 
     chosen = read_recipe(recipe)
     sounds = Sounds(data, midi, speech or [], sinsy=sinsy)

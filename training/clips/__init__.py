@@ -1,0 +1,1 @@
+"""Nets that give a clip one label, trained on labelled clips."""

@@ -1,0 +1,1 @@
+"""The commands of `instrd-train`, one file each."""

@@ -1,0 +1,1 @@
+"""Folders of recordings: their layouts, their labels and parts, and the pool."""

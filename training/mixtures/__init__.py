@@ -1,0 +1,1 @@
+"""Nets that may name several instruments at once, trained on mixtures of stems."""

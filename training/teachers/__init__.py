@@ -1,0 +1,1 @@
+"""Nets that others trained, and what they say of recordings without labels."""
