@@ -24,7 +24,6 @@ from instrd.clients.subscriber import WAKE_S, Subscriber
 DEAD: Final = f"no heartbeat for {DEAD_AFTER_S:.0f} s: instrd is dead, stuck or out of reach"
 SURPLUS: Final = "more runs or topics than can be followed: some messages are passed over"
 NARROWEST_NAMES: Final = 14  # columns of the ids, however short they are
-MOST_RATES: Final = 1024  # a publisher of nonsense must not fill the memory of who listens
 UNREADABLE: Final = "some messages cannot be read: is instrd newer than this program?"
 
 
@@ -34,13 +33,12 @@ class Telling:
     def __init__(self) -> None:
         self._model: dict[str, str] = {}
         """What was said last of the model, of the run that spoke of it last."""
-        self._rates_hz: dict[tuple[str, str], int] = {}
-        """By run and source."""
         self._width = NARROWEST_NAMES
 
     def line(self, message: AnyMessage) -> str | None:
-        self._note(message)
-        text = self._gap(message) if isinstance(message, Gap) else _text(message)
+        if isinstance(message, Hello):
+            self._width = max((self._width, *map(len, message.sources)))
+        text = _text(message)
         if isinstance(message, Model):
             # it comes also where only the mask or a threshold has changed
             if self._model.get(message.run) == text:
@@ -53,24 +51,6 @@ class Telling:
 
     def fault(self, text: str) -> str:
         return self._line(time.time_ns() // 1000, "instrd", text)
-
-    def _note(self, message: AnyMessage) -> None:
-        """Remember what later lines need."""
-        match message:
-            case Hello():
-                self._width = max((self._width, *map(len, message.sources)))
-            case Status(rate_hz=int(rate_hz)):
-                if len(self._rates_hz) >= MOST_RATES:
-                    self._rates_hz.clear()
-                self._rates_hz[message.run, message.source] = rate_hz
-
-    def _gap(self, gap: Gap) -> str:
-        """Tell how long it was, in samples where the rate is not known; a pause is no loss."""
-        rate_hz = self._rates_hz.get((gap.run, gap.source))
-        if gap.reason == "paused":
-            return f"paused for {gap.count / rate_hz:.1f} s" if rate_hz else "paused"
-        lost = f"{gap.count / rate_hz:.3f} s" if rate_hz else f"{gap.count} samples"
-        return f"{lost} lost ({gap.reason})"
 
     def _line(self, when_us: int, where: str, text: str) -> str:
         return printable(f"{_clock(when_us)}  {where:<{self._width}}  {text}")
@@ -143,6 +123,10 @@ def _text(message: AnyMessage) -> str | None:
             text += f" ({message.end_reason})"
         case State(retained=True, active=(_, *_) as active):
             text = f"sounding: {', '.join(map(_since, active))}"
+        case Gap(reason="paused"):
+            text = f"paused for {message.count / message.rate_hz:.1f} s"
+        case Gap():
+            text = f"{message.count / message.rate_hz:.3f} s lost ({message.reason})"
         case Status():
             text = "  ".join(filter(None, (message.status, message.description, message.detail)))
         case Hello():
