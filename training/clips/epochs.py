@@ -15,13 +15,13 @@ from torch.nn.functional import cross_entropy
 from torch.utils.tensorboard import SummaryWriter
 
 from instrd.training.checkpoint import CHECKPOINT, load_checkpoint, write_checkpoint
-from instrd.training.clips.frame_cache import Watch
 from instrd.training.clips.net_answers import logits_of
 from instrd.training.clips.recipe import ClipRecipe
 from instrd.training.clips.split import Parts
 from instrd.training.clips.windows import Draw, Windows
 from instrd.training.machines import Place, half_width
 from instrd.training.optimisation import Average, rate_share
+from instrd.training.progress import Watch
 from instrd.training.results import Epoch
 
 TENSORBOARD = "tensorboard"

@@ -19,7 +19,6 @@ from instrd.models.classifier import Classifier
 from instrd.models.errors import AudioFileError
 from instrd.models.frontend import FrameStream
 from instrd.models.registry import load_classifier
-from instrd.training.clips.frame_cache import Watch, unwatched
 from instrd.training.clips.recipe import ClipRecipe
 from instrd.training.clips.split import name_of, part_of
 from instrd.training.errors import TrainingError
@@ -27,6 +26,7 @@ from instrd.training.folders.labelled_folder import Clip, LabelledFolder
 from instrd.training.folders.pool import resample
 from instrd.training.judged import LEVEL_DBFS, Judged, summary
 from instrd.training.mixtures.export import rounded
+from instrd.training.progress import Watch, unwatched
 
 Floats = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from instrd.models.bundle import WEIGHTS, Bundle, Credit, Manifest, write_bundle
 from instrd.training.bundle_place import name_for
 from instrd.training.clips.calibration import ClipCalibration, calibrate_clips
 from instrd.training.clips.fit import built
-from instrd.training.clips.frame_cache import FrameCache, Watch, unwatched
+from instrd.training.clips.frame_cache import FrameCache
 from instrd.training.clips.recipe import ClipRecipe
 from instrd.training.clips.run_data import read_data, read_split, refuse_other_data
 from instrd.training.clips.run_files import read_recipe_of
@@ -22,6 +22,7 @@ from instrd.training.errors import TrainingError
 from instrd.training.folders.layouts import read_folders
 from instrd.training.folders.pool import MANIFEST, credits_of, manifest_rows
 from instrd.training.mixtures.export import rounded
+from instrd.training.progress import Watch, unwatched
 
 
 def export_clips(

@@ -15,7 +15,7 @@ from torch import nn
 from instrd.models.registry import architecture
 from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.clips.epochs import Task, run_epochs
-from instrd.training.clips.frame_cache import FrameCache, Watch, unwatched
+from instrd.training.clips.frame_cache import FrameCache
 from instrd.training.clips.net_answers import logits_of
 from instrd.training.clips.recipe import ClipRecipe
 from instrd.training.clips.run_data import (
@@ -38,6 +38,7 @@ from instrd.training.clips.windows import Windows
 from instrd.training.errors import TrainingError
 from instrd.training.folders.labelled_folder import LabelledFolder, name_below, strays
 from instrd.training.machines import join
+from instrd.training.progress import Watch, unwatched
 from instrd.training.recipe import RECIPE
 from instrd.training.results import METRICS, Answer, Epoch, RunResult, read_result, write_result
 

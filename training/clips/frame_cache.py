@@ -3,11 +3,10 @@
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,10 +17,9 @@ from instrd.models.errors import AudioFileError
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.new_file import new_file
 from instrd.training.folders.pool import resample
+from instrd.training.progress import Watch, unwatched
 
 Floats = NDArray[np.float32]
-Watch = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""(things, what is done with them, how many) -> the same things, with a progress bar."""
 
 _PROCESSES = 2
 _MOST_HELD_BYTES = 1 << 30
@@ -31,10 +29,6 @@ _MOST_HELD_BYTES = 1 << 30
 def cache_folder() -> Path:
     """Return where frames are kept unless told otherwise: among the user's caches."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "instrd" / "frames"
-
-
-def unwatched(things: Iterable[Any], _what: str, _count: int) -> Iterable[Any]:
-    return things
 
 
 class FrameCache:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.models.new_file import new_file
-from instrd.training.clips.frame_cache import Watch, unwatched
 from instrd.training.errors import TrainingError
 from instrd.training.folders.pool import check_recordings
+from instrd.training.progress import Watch, unwatched
 from instrd.training.recipe import Part, Recipe, Split
 from instrd.training.stems.performances import check_soundfonts
 from instrd.training.stems.recordings import recorded
