@@ -18,8 +18,8 @@ REDRAW_S: Final = 0.125
 
 
 def can_draw_on(console: Console) -> bool:
-    """Say whether it is a terminal whose cursor moves, as that of an editor's shell does not."""
-    return console.is_terminal and not console.is_dumb_terminal
+    """Say whether it is a terminal whose cursor moves, unlike an editor's, and which shows bars."""
+    return console.is_terminal and not console.is_dumb_terminal and not console.options.ascii_only
 
 
 def watch(

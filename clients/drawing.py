@@ -46,6 +46,9 @@ def _header(picture: Picture, link: Link, width: int) -> Text:
     if picture.model:
         left.append(f" · model {picture.model.name} on {picture.model.device}", style="grey58")
     right = _pulse(picture, link, width)
+    hinted = Text.assemble(("q quits · ", "grey58"), right)
+    if len(left) + 1 + len(hinted) <= width:
+        right = hinted
     left.truncate(max(0, width - len(right) - 1), overflow="ellipsis", pad=True)
     left.append(" ").append_text(right).truncate(width, overflow="ellipsis")
     return left
@@ -70,6 +73,6 @@ def _pulse(picture: Picture, link: Link, width: int) -> Text:
     pulse = Text(f"✖ dead for {link.heartbeat_age_s:.0f} s ", style="bold red1")
     if link.alive:
         age = f"{link.heartbeat_age_s:.1f} s " if link.heartbeat_age_s > LATE_S else ""
-        pulse = Text.assemble(("q quits · ", "grey58"), (f"♥ {age}", "bold green3"))
+        pulse = Text(f"♥ {age}", style="bold green3")
     lost = Text(f"{link.lost} messages lost · " if link.lost else "", style="red1")
     return lost.append_text(pulse) if len(lost) + len(pulse) <= width else pulse

@@ -20,7 +20,7 @@ from pictures import (
 from rich.console import Console
 
 from instrd.clients.bigletters import big
-from instrd.clients.dashboard import watch
+from instrd.clients.dashboard import can_draw_on, watch
 from instrd.clients.link import Link
 from instrd.clients.picture import (
     Picture,
@@ -201,6 +201,20 @@ def test_a_word_with_a_letter_that_is_not_drawn_is_shown_as_plain_text(playing: 
 def publisher() -> Iterator[Publisher]:
     with Publisher(["tcp://127.0.0.1:*"], node="foh", run="run1") as opened:
         yield opened
+
+
+def test_the_age_of_a_heartbeat_is_shown_once_it_is_late(playing: Picture) -> None:
+    def header(age_s: float) -> str:
+        return drawn(playing, Link(endpoint="", heartbeat_age_s=age_s, alive=True))[0]
+
+    assert header(1.2).rstrip().endswith("♥")
+    assert header(2.2).rstrip().endswith("♥ 2.2 s")
+
+
+@pytest.mark.parametrize(("encoding", "draws"), [("utf-8", True), ("ascii", False)])
+def test_nothing_is_drawn_where_bars_would_be_question_marks(encoding: str, draws: bool) -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding)
+    assert can_draw_on(Console(file=file, force_terminal=True)) is draws
 
 
 @pytest.mark.parametrize("terminal", ["xterm", "dumb", ""])
