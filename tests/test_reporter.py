@@ -1,8 +1,10 @@
-"""What a reporter says of times while the clock is corrected."""
+"""What a reporter says of times while the clock is corrected, and of levels of short hops."""
 
 import pytest
 
 from instrd.daemon.decision import Rules
+from instrd.daemon.level import Level
+from instrd.daemon.listener import Heard
 from instrd.daemon.report import EventNumbers, Place, Reporter
 from instrd.daemon.sampleclock import SampleClock
 from instrd.daemon.track import Change, Rule, Sounding
@@ -45,3 +47,17 @@ def test_soundings_of_one_label_do_not_overlap_unless_the_wall_clock_is_set_back
     assert off.t_off_us is not None
     assert again.t_decided_us >= again.t_on_us
     assert max(0, off.t_off_us - again.t_on_us) == overlap_us
+
+
+def test_a_level_tells_the_peak_of_every_hop_since_the_last_one() -> None:
+    reporter = Reporter(Place("mic", RATE_HZ, 0, SampleClock(RATE_HZ)), EventNumbers("run"))
+    hops = [(-60.0, 0), (0.0, 3), (-60.0, 0), (-60.0, 0), (-60.0, 0), (-60.0, 0)]  # of 25 ms
+    levels = [
+        level
+        for i, (dbfs, clipped) in enumerate(hops)
+        for level in reporter.level(
+            Heard(i * 25, 25, Level(dbfs, dbfs, clipped), "open", (), (0, 0))
+        )
+    ]
+    assert [(one.peak_dbfs, one.clipped) for one in levels] == [(-60.0, 0), (0.0, 3)]
+    assert levels[1].rms_dbfs == pytest.approx(-6.0, abs=0.05)  # a quarter of the stretch
