@@ -1,6 +1,9 @@
 """The program with keys: made, checked, served, reloaded, followed from elsewhere."""
 
 import os
+import re
+import shlex
+import shutil
 import signal
 import socket
 import time
@@ -26,11 +29,15 @@ def keys(tmp_path: Path) -> Keys:
 @pytest.fixture
 def secured(settings: Path, keys: Keys) -> Path:
     """Return settings that publish to other machines too."""
+    publish_beyond(settings, keys.toml)
+    return settings
+
+
+def publish_beyond(settings: Path, security: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     text = settings.read_text().replace('publish = ["', f'publish = ["tcp://0.0.0.0:{port}", "')
-    settings.write_text(f"{text}\n{keys.toml}")
-    return settings
+    settings.write_text(f"{text}\n{security}")
 
 
 def endpoint_of(settings: Path) -> str:
@@ -188,6 +195,36 @@ def test_the_dashboard_of_a_daemon_without_plain_endpoint_is_left_out(
     assert daemon.returncode == 0
     assert "no dashboard without a plain endpoint" in errors.replace("\n", "")
     assert "bye: all sources ended" in out
+
+
+def test_the_steps_for_other_machines_in_the_docs_lead_to_a_first_line(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    page = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    steps = page.partition("**Other machines.**")[2].partition("```")[0]
+    studio, stage, tail = re.findall(r"`instrd ((?:keygen|tail) [^`]+)`", steps)
+    there, here = tmp_path / "there", tmp_path / "here"
+    for machine, command in ((there, studio), (here, stage)):
+        (machine / "clients").mkdir(parents=True)
+        monkeypatch.chdir(machine)
+        assert call(*shlex.split(command)) == 0
+    shutil.copy("stage.key", there / "clients")
+    shutil.copy(there / "studio.key", ".")
+    keys = f'server_key = "{there}/studio.key_secret"\nclients = "{there}/clients"\n'
+    publish_beyond(settings, f"[security]\n{keys}")
+    assert call("check-config", settings) == 0
+    follow = tail.replace(
+        "tcp://studio:5571", endpoint_of(settings).replace("0.0.0.0", "127.0.0.1")
+    )
+    with started("run", "--config", settings, "--source", "synth:?tones=440") as daemon:
+        with Subscriber(f"ipc://{tmp_path}/out") as subscriber:
+            until(lambda: subscriber.receive(1) is not None)
+        with started(*shlex.split(follow)) as follower:
+            assert follower.stdout is not None
+            assert follower.stdout.readline()
+            follower.terminate()
+        daemon.terminate()
 
 
 def test_one_key_of_two_is_one_sentence(keys: Keys, capsys: pytest.CaptureFixture[str]) -> None:
