@@ -74,12 +74,6 @@ def default_endpoint() -> str:
 
 def request(endpoint: str, cmd: str, *, timeout_s: float = 2.0, **fields: Any) -> Reply:
     """Send one command and wait for its reply; ControlError if none can or does come in time."""
-    path = endpoint.removeprefix("ipc://")
-    if path.startswith("/") and not os.path.exists(path):  # noqa: PTH110 - it never raises
-        raise ControlError(
-            f"no answer from {endpoint}: no socket is there, or its folder is closed to you; "
-            "is instrd running?"
-        )
     question = {"v": VERSION, "id": secrets.token_hex(4), "cmd": cmd, **fields}
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0
@@ -87,6 +81,12 @@ def request(endpoint: str, cmd: str, *, timeout_s: float = 2.0, **fields: Any) -
             socket.connect(endpoint)
         except (zmq.ZMQError, UnicodeEncodeError) as error:
             raise ControlError(f"cannot connect to {endpoint!r}: {error}") from error
+        path = endpoint.removeprefix("ipc://")
+        if path.startswith("/") and not os.path.exists(path):  # noqa: PTH110 - it never raises
+            raise ControlError(
+                f"no answer from {endpoint}: no socket is there, or its folder is closed to you; "
+                "is instrd running?"
+            )
         socket.send(msgspec.json.encode(question))
         if not socket.poll(round(timeout_s * 1000)):
             raise ControlError(
