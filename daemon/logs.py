@@ -13,7 +13,10 @@ class _Lines(logging.Handler):
     """Writes to the standard error of the moment, which `printing` replaces."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        complain(self.format(record))
+        try:
+            complain(self.format(record))
+        except (TypeError, ValueError, KeyError):  # a log call gone wrong ends nobody
+            self.handleError(record)
 
 
 def log_to_stderr() -> None:

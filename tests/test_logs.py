@@ -10,6 +10,8 @@ from instrd.daemon.logs import log_to_stderr
 log_to_stderr()
 for number in range(2):
     logging.getLogger("instrd").warning("%d %s", number, "x" * 300)
+logging.raiseExceptions = False
+logging.getLogger("instrd").warning("%d", "no number")
 """
 
 
