@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from rich.console import Console
@@ -27,28 +28,33 @@ def watch(
     console: Console,
     stop: Callable[[], bool],
     note: Callable[[], str] = lambda: "",
+    *,
+    stays: bool = False,
 ) -> None:
     """Draw until `stop` or until the daemon says bye; plain lines where nothing can be drawn.
 
-    The picture has a line for `note`, which says what else there is to tell, if anything.
+    A picture that `stays` says that the daemon has ended, and draws the next one. It has a line
+    for `note`, which says what else there is to tell, if anything.
     """
     if can_draw_on(console):
-        _draw(subscriber, console, stop, note)
+        over = stop if stays else lambda: stop() or subscriber.ended
+        _draw(subscriber, console, over, note)
     else:
         for line in lines(subscriber, stop=stop):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _draw(
-    subscriber: Subscriber, console: Console, stop: Callable[[], bool], note: Callable[[], str]
+    subscriber: Subscriber, console: Console, over: Callable[[], bool], note: Callable[[], str]
 ) -> None:
     picture = Picture()
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        while not (stop() or subscriber.ended):
+        while not over():
             _take_until(time.monotonic() + REDRAW_S, subscriber, picture)
             width, height = console.size
-            drawing = render(picture, link_of(subscriber), width, height, note())
-            live.update(drawing, refresh=True)
+            # the next run may have died without a bye
+            link = replace(link_of(subscriber), ended=picture.bye is not None)
+            live.update(render(picture, link, width, height, note()), refresh=True)
     if picture.bye is not None:
         reason = printable(picture.bye.reason)
         console.print(f"instrd ended: {reason}", markup=False, highlight=False)

@@ -55,14 +55,17 @@ def tail(
 def watch(
     connect: Endpoint = DEFAULT_ENDPOINT, server_key: ServerKey = None, key: OwnKey = None
 ) -> None:
-    """Draw what a running instrd hears; plain lines where there is no terminal."""
+    """Draw what a running instrd hears, and the next one after a restart, until q or Ctrl-C.
+
+    Plain lines, until it says bye, where there is no terminal.
+    """
     wish, console = StopWish(), Console()
     with (
         _following(connect, server_key, key) as subscriber,
         obey_signals(wish),
         keys() if can_draw_on(console) else nullcontext(bytes) as typed,
     ):
-        watch_subscriber(subscriber, console, lambda: bool(wish) or QUIT in typed())
+        watch_subscriber(subscriber, console, lambda: bool(wish) or QUIT in typed(), stays=True)
 
 
 def _following(connect: str, server_key: Path | None, key: Path | None) -> Subscriber:

@@ -237,6 +237,37 @@ def test_watching_ends_with_the_bye(
     assert "SIGTERM" in told(console).splitlines()[-1]
 
 
+@pytest.mark.timeout(20)
+def test_a_picture_that_stays_says_that_the_daemon_ended_and_draws_the_next_one() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
+    done = threading.Event()
+
+    def tend_until(publisher: Publisher, text: str) -> None:
+        while text not in told(console):
+            assert watching.is_alive()
+            publisher.tend()
+            done.wait(0.02)
+
+    with Publisher(["tcp://127.0.0.1:*"], node="foh", run="run1") as first:
+        endpoints = first.endpoints
+        subscriber = Subscriber(endpoints)
+        arguments = {"stays": True}
+        watching = threading.Thread(
+            target=watch, args=(subscriber, console, done.is_set), kwargs=arguments
+        )
+        watching.start()
+        first.publish(golden("hello"))
+        tend_until(first, "run run1")
+        first.publish(Bye(reason="SIGTERM", exit_code=0))
+        tend_until(first, "ended: SIGTERM")
+    with Publisher(endpoints, node="foh", run="run2") as second:
+        second.publish(golden("hello"))
+        tend_until(second, "run run2")
+    done.set()
+    watching.join()
+    subscriber.close()
+
+
 def told(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
