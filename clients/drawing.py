@@ -21,9 +21,11 @@ LATE_S: Final = 1.5
 """Of a heartbeat that comes every second; a younger one's age says nothing."""
 
 
-def render(picture: Picture, link: Link, width: int, height: int, note: str = "") -> RenderableType:
-    """Return the dashboard, with as much detail as `height` rows allow."""
-    above = [_header(picture, link, width), *_notes(link, note, width)]
+def render(
+    picture: Picture, link: Link, width: int, height: int, note: str = "", *, hint: str = ""
+) -> RenderableType:
+    """Return the dashboard, with as much detail as `height` rows allow; `hint` only with room."""
+    above = [_header(picture, link, width, hint), *_notes(link, note, width)]
     room = max(0, height - len(above))
     views = [SourceView(picture, source, link) for source in picture.sources.values()]
     if len(views) > room:
@@ -38,7 +40,7 @@ def render(picture: Picture, link: Link, width: int, height: int, note: str = ""
     return Group(*above, *(panel.draw(rows + one) for panel, one in zip(panels, more, strict=True)))
 
 
-def _header(picture: Picture, link: Link, width: int) -> Text:
+def _header(picture: Picture, link: Link, width: int, hint: str) -> Text:
     left = Text.assemble((" instrd ", "bold black on #4dabf7"), " ")
     if picture.run:
         left.append(printable(picture.node), style="bold")
@@ -46,8 +48,8 @@ def _header(picture: Picture, link: Link, width: int) -> Text:
     if picture.model:
         left.append(f" · model {picture.model.name} on {picture.model.device}", style="grey58")
     right = _pulse(picture, link, width)
-    hinted = Text.assemble(("q quits · ", "grey58"), right)
-    if len(left) + 1 + len(hinted) <= width:
+    hinted = Text.assemble((f"{hint} · ", "grey58"), right)
+    if hint and len(left) + 1 + len(hinted) <= width:
         right = hinted
     left.truncate(max(0, width - len(right) - 1), overflow="ellipsis", pad=True)
     left.append(" ").append_text(right).truncate(width, overflow="ellipsis")

@@ -1,6 +1,5 @@
 """The commands of those who follow a running instrd, here or on another machine."""
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +7,9 @@ import platformdirs
 import typer
 from rich.console import Console
 
-from instrd.clients.dashboard import can_draw_on
 from instrd.clients.dashboard import watch as watch_subscriber
+from instrd.clients.keyboard import Keyboard
 from instrd.clients.keyfile import make_pair
-from instrd.clients.keys import QUIT, keys
 from instrd.clients.subscriber import DEFAULT_ENDPOINT, Subscriber
 from instrd.clients.tail import json_lines, lines
 from instrd.daemon.errors import ConfigError
@@ -59,13 +57,13 @@ def watch(
 
     Plain lines, until it says bye, where there is no terminal.
     """
-    wish, console = StopWish(), Console()
+    wish = StopWish()
     with (
         _following(connect, server_key, key) as subscriber,
         obey_signals(wish),
-        keys() if can_draw_on(console) else nullcontext(bytes) as typed,
+        Keyboard(lambda: wish.ask("q was typed")) as keyboard,
     ):
-        watch_subscriber(subscriber, console, lambda: bool(wish) or QUIT in typed(), stays=True)
+        watch_subscriber(subscriber, Console(), lambda: bool(wish), keyboard=keyboard, stays=True)
 
 
 def _following(connect: str, server_key: Path | None, key: Path | None) -> Subscriber:

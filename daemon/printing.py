@@ -46,7 +46,7 @@ class Printer(io.BufferedIOBase):
         self._held = 0
         self._lost = 0
         """Lines since the last time that nothing waited."""
-        self._ending = False
+        self._ending = self._at_work = False
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._write_all, name=name, daemon=True)
         self._thread.start()
@@ -64,14 +64,19 @@ class Printer(io.BufferedIOBase):
             while self._held > MOST_HELD:
                 self._take()
                 self._lost += 1
-            self._news.notify()
+            self._news.notify_all()
         return memoryview(line).nbytes
+
+    def settle(self) -> None:
+        """Wait until all is written, but no longer than for last words."""
+        with self._news:
+            self._news.wait_for(lambda: not (self._waiting or self._at_work), LAST_WORDS_S)
 
     def finish(self, wish: StopWish) -> None:
         """Wait until all is written or somebody wishes to stop, then only for last words."""
         with self._news:
             self._ending = True
-            self._news.notify()
+            self._news.notify_all()
         while self._thread.is_alive() and not wish:
             self._thread.join(LOOK_S)
         self._thread.join(LAST_WORDS_S)
@@ -97,7 +102,10 @@ class Printer(io.BufferedIOBase):
 
     def _next(self) -> bytes | None:
         with self._news:
+            self._at_work = False
+            self._news.notify_all()
             self._news.wait_for(lambda: self._waiting or self._ending)
+            self._at_work = bool(self._waiting)
             return self._take() if self._waiting else None
 
     def _take(self) -> bytes:
@@ -147,6 +155,13 @@ def printing(wish: StopWish) -> Iterator[None]:
             if printer is not None:
                 printer.finish(wish)
         sys.stdout, sys.stderr = before
+
+
+def settle() -> None:
+    """Wait, but not long, until what was printed is written."""
+    printer = getattr(sys.stdout, "buffer", None)
+    if isinstance(printer, Printer):
+        printer.settle()
 
 
 def complain(text: str) -> None:

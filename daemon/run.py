@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from instrd.clients.control import default_endpoint
 from instrd.clients.dashboard import can_draw_on, watch
-from instrd.clients.keys import QUIT, keys
+from instrd.clients.keyboard import Keyboard
 from instrd.clients.protocol import AnyMessage
 from instrd.clients.subscriber import Subscriber
 from instrd.clients.tail import Telling
@@ -27,7 +27,7 @@ from instrd.daemon.control import ControlSocket
 from instrd.daemon.demo import demo_path, playing_s
 from instrd.daemon.heap import share_heap
 from instrd.daemon.hearing import hearing_for_run
-from instrd.daemon.printing import printing
+from instrd.daemon.printing import printing, settle
 from instrd.daemon.publisher import Publisher, random_run
 from instrd.daemon.recording.messages import Wanted
 from instrd.daemon.security import read_security
@@ -157,26 +157,21 @@ def _open_control(config: Config, opened: ExitStack) -> ControlSocket | None:
 
 @contextmanager
 def _drawing(endpoint: str, console: Console, wish: StopWish) -> Iterator[None]:
-    """Draw the dashboard from a thread that is a subscriber like any other."""
+    """Draw the dashboard from a thread that is a subscriber like any other; q is a wish to stop."""
     stop = threading.Event()
-
-    def is_over() -> bool:
-        if QUIT in typed():
-            wish.ask("q was typed")
-        return stop.is_set()
-
     covered = can_draw_on(console) and sys.stderr is not None and sys.stderr.isatty()
+    keyboard = Keyboard(lambda: wish.ask("q was typed"), settle)
 
     def draw() -> None:
         try:
             with Subscriber(endpoint) as subscriber, withheld(covered=covered) as kept:
-                watch(subscriber, console, is_over, kept.newest)
+                watch(subscriber, console, stop.is_set, kept.newest, keyboard)
         except Exception:
             # A picture is not worth the daemon, but its end must not go unnoticed.
             log.exception("the dashboard broke; instrd goes on without it")
 
     thread = threading.Thread(target=draw, name="dashboard", daemon=True)
-    with keys() if can_draw_on(console) else nullcontext(bytes) as typed:
+    with keyboard:  # here, too, as the terminal outlives us even where the thread hangs
         thread.start()
         try:
             yield

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from instrd.clients.bigletters import big
 from instrd.clients.dashboard import can_draw_on, watch
+from instrd.clients.drawing import render
 from instrd.clients.link import Link
 from instrd.clients.picture import (
     Picture,
@@ -215,6 +216,18 @@ def test_the_age_of_a_heartbeat_is_shown_once_it_is_late(playing: Picture) -> No
 def test_nothing_is_drawn_where_bars_would_be_question_marks(encoding: str, draws: bool) -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding)
     assert can_draw_on(Console(file=file, force_terminal=True)) is draws
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, True), (50, False)])
+def test_how_to_leave_is_told_where_there_is_room(
+    playing: Picture, width: int, shown: bool
+) -> None:
+    console = Console(width=width, height=24, file=io.StringIO())
+    console.print(render(playing, ALIVE, width, 24, hint="q quits"))
+    header = told(console).splitlines()[0]
+    assert ("q quits" in header) is shown
+    assert "run1" in header
+    assert len(header) <= width
 
 
 @pytest.mark.parametrize("terminal", ["xterm", "dumb", ""])
