@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Final
 
 from rich.console import Console
-from rich.live import Live
 
 from instrd.clients.drawing import render
 from instrd.clients.keyboard import Keyboard, in_background
 from instrd.clients.link import link_of
 from instrd.clients.picture import Picture
 from instrd.clients.printable import printable
+from instrd.clients.screen import Screen
 from instrd.clients.subscriber import Subscriber
 from instrd.clients.tail import lines
 
@@ -57,25 +57,24 @@ def _draw(
     keyboard: Keyboard,
 ) -> None:
     picture = Picture()
-    live = Live(console=console, screen=True, auto_refresh=False)
+    screen = Screen(console)
     with ExitStack() as leaving:
         leaving.callback(keyboard.release)
-        leaving.callback(live.stop)
+        leaving.callback(screen.leave)
         while not over():
             _take_until(time.monotonic() + REDRAW_S, subscriber, picture)
             if keyboard.suspended:
-                live.stop()
+                screen.leave()
                 keyboard.suspend()
             elif in_background(STANDARD_OUTPUT):
-                live.stop()
+                screen.leave()
             else:
-                live.start()
                 keyboard.look()
                 width, height = console.size
                 hint = "q quits" if keyboard.is_ours else ""
                 # the next run may have died without a bye
                 link = replace(link_of(subscriber), ended=picture.bye is not None)
-                live.update(render(picture, link, width, height, note(), hint=hint), refresh=True)
+                screen.paint(render(picture, link, width, height, note(), hint=hint))
     if picture.bye is not None:
         reason = printable(picture.bye.reason)
         console.print(f"instrd ended: {reason}", markup=False, highlight=False)
