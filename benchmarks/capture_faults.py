@@ -12,7 +12,6 @@ they tell of as much audio as time has gone by.
 import argparse
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,13 +22,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from microphone_faults import AT_ONCE, FAULTS, Faults
+from running import run_with, running
 from tone_bundle import tone_bundle
 from virtual_microphone import virtual_microphone
 
 from instrd.clients.protocol import AnyMessage, Frame, Gap, Heartbeat, Status
 from instrd.clients.subscriber import Subscriber
 
-PROGRAM = "from instrd.daemon.cli import main; main()"
 START_S, RECOVERY_S, STOP_S = 60.0, 20.0, 10.0
 NOTICED_S = 1.0
 LONGEST_S, PEACE_S = 4.0, (0.5, 3.0)
@@ -160,17 +159,15 @@ def main() -> None:
         folder = Path(name)
         (folder / "sound").mkdir()
         tone_bundle(folder / "bundles" / "tones")
-        settings = folder / "settings.toml"
-        settings.write_text(
+        endpoint = f"ipc://{folder}/out"
+        settings = (
             f'[daemon]\ncontrol = "none"\n[model]\nname = "tones"\nfolders = ["{folder}/bundles"]\n'
         )
-        endpoint = f"ipc://{folder}/out"
-        command = [sys.executable, "-c", PROGRAM, "run", "--config", str(settings)]
-        command += ["--source", "mic:", "--publish", endpoint, "--no-dashboard"]
+        run = run_with(folder, settings, "--source", "mic:", "--publish", endpoint)
         with (
             virtual_microphone(folder / "sound") as microphone,
             Subscriber(endpoint) as subscriber,
-            subprocess.Popen(command, env=microphone.env, stdout=subprocess.DEVNULL) as daemon,
+            running(*run, env=microphone.env) as daemon,
             Faults(microphone, daemon.pid) as faults,
         ):
             seen, results = Seen(subscriber), []

@@ -12,7 +12,6 @@ import argparse
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,13 +25,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from processes import publishing_of
+from running import run_with, running
 from tone_bundle import tone_bundle
 
 from instrd.clients.codec import topic
 from instrd.clients.protocol import AnyMessage, Frame, Heartbeat, Hello
 from instrd.clients.subscriber import Subscriber
 
-PROGRAM = "from instrd.daemon.cli import main; main()"
 START_S, WAKE_S = 300.0, 0.1
 STAY_S = (0.5, 20.0)
 AT_ONCE = 250
@@ -115,22 +114,18 @@ def _is_asked_for(name: str, visit: Visit) -> bool:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[int, str]]:
+def hearing_a_tone(folder: Path) -> Iterator[tuple[int, str]]:
     """Yield the process and the endpoint of an instrd that hears one tone."""
     tone_bundle(folder / "bundles" / "tones")
-    settings, known = folder / "settings.toml", f"ipc://{folder}/out"
-    settings.write_text(
+    known = f"ipc://{folder}/out"
+    settings = (
         f'[daemon]\ncontrol = "none"\npublish = ["tcp://127.0.0.1:*", "{known}"]\n'
         f'[model]\nname = "tones"\nfolders = ["{folder}/bundles"]\n'
         '[[source]]\nuri = "synth:?tones=440&seconds=2"\nid = "tone"\nloop = true\n'
     )
-    command = [sys.executable, "-c", PROGRAM, "run", "--no-dashboard", "--config", str(settings)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:
-        try:
-            yield daemon.pid, _first_endpoint(known)
-        finally:
-            daemon.terminate()
-            print(f"instrd ended with exit code {daemon.wait(START_S)}")
+    with running(*run_with(folder, settings)) as daemon:
+        yield daemon.pid, _first_endpoint(known)
+    print(f"instrd ended with exit code {daemon.returncode}")
 
 
 def _first_endpoint(known: str) -> str:
@@ -179,7 +174,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="churn-") as folder,
-        running(Path(folder)) as (daemon, endpoint),
+        hearing_a_tone(Path(folder)) as (daemon, endpoint),
         ThreadPoolExecutor(AT_ONCE + 1) as pool,
     ):
         planned = list(visits(chosen.subscribers, chosen.seconds, random.Random(chosen.seed)))

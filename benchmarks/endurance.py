@@ -17,8 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +25,17 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import numpy as np
 import soundfile
 from processes import family_of
+from running import STOP_S, run_with, running
 from tone_bundle import TONES_HZ, tone_bundle
 
 from instrd.clients.protocol import Account, Heartbeat
 from instrd.clients.subscriber import Subscriber
 
-PROGRAM = [sys.executable, "-c", "from instrd.daemon.cli import main; main()"]
 RATE_HZ, PIECE_S = 16_000, 60.0
 WARM_UP = 0.1
 """Part of the run before which memory, files and threads may still grow."""
 MOST_GROWTH_MIB, MOST_CPU_GROWTH = 5.0, 1.1
-START_S, STOP_S = 120.0, 30.0
+START_S = 120.0
 PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
@@ -138,26 +136,6 @@ def write_sound(path: Path, silent: float) -> None:
     soundfile.write(path, signal.astype(np.float32), RATE_HZ, subtype="PCM_16")
 
 
-def write_settings(folder: Path, chosen: argparse.Namespace) -> Path:
-    tone_bundle(folder / "bundles" / "tones")
-    path = folder / "settings.toml"
-    path.write_text(
-        f'[daemon]\ncontrol = "none"\n[analysis]\nhop_s = {chosen.hop}\n'
-        f'[model]\nname = "{chosen.model}"\nfolders = ["{folder}/bundles"]\n'
-    )
-    return path
-
-
-@contextmanager
-def running(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(STOP_S)
-
-
 def follow(
     daemon: "subprocess.Popen[bytes]", endpoint: str, chosen: argparse.Namespace
 ) -> tuple[list[Sample], list[Heartbeat]]:
@@ -208,11 +186,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="endurance-") as name:
         folder = Path(name)
         write_sound(folder / "sound.wav", chosen.silent)
+        tone_bundle(folder / "bundles" / "tones")
         endpoint = f"ipc://{folder}/out"
-        command = [*PROGRAM, "run", "--config", str(write_settings(folder, chosen))]
-        command += ["--source", str(folder / "sound.wav")] * chosen.sources
-        command += ["--pace", "fast", "--loop", "--publish", endpoint, "--no-dashboard"]
-        with running(command) as daemon, running([*PROGRAM, "tail", "--connect", endpoint]):
+        settings = (
+            f'[daemon]\ncontrol = "none"\n[analysis]\nhop_s = {chosen.hop}\n'
+            f'[model]\nname = "{chosen.model}"\nfolders = ["{folder}/bundles"]\n'
+        )
+        sources = ["--source", str(folder / "sound.wav")] * chosen.sources
+        options = ["--pace", "fast", "--loop", "--publish", endpoint]
+        with (
+            running(*run_with(folder, settings, *sources, *options)) as daemon,
+            running("tail", "--connect", endpoint),
+        ):
             samples, beats = follow(daemon, endpoint, chosen)
             daemon.terminate()
             code = daemon.wait(STOP_S)

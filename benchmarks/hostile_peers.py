@@ -27,13 +27,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from attacks import ATTACKS
 from keys import Keys
 from processes import memory_mib, publishing_of
+from running import run_with, running
 from tone_bundle import tone_bundle
 
 from instrd.clients.codec import topic
 from instrd.clients.protocol import AnyMessage, Event, Frame, Heartbeat, Hello
 from instrd.clients.subscriber import Subscriber
 
-PROGRAM = "from instrd.daemon.cli import main; main()"
 NOBODY = "nobody"
 GROWTH_MIB, LATE_MS = 10.0, 50.0
 """The bars."""
@@ -115,16 +115,13 @@ class Watch:
         return self.growth_mib < GROWTH_MIB and self.uncounted == 0 and bool(late_ms < LATE_MS)
 
 
-def settings_of(folder: Path, keys: Keys) -> Path:
-    tone_bundle(folder / "bundles" / "tones")
-    path = folder / "settings.toml"
-    path.write_text(
+def settings_of(folder: Path, keys: Keys) -> str:
+    return (
         f'[daemon]\ncontrol = "ipc://{folder}/private/control"\n'
         f"publish = {ENDPOINTS}\n{keys.toml}"
         f'[model]\nname = "tones"\nfolders = ["{folder}/bundles"]\n'
         '[[source]]\nuri = "synth:?tones=440&seconds=86400"\nid = "tone"\n'
     )
-    return path
 
 
 def attack(name: str, seconds: float, hello: Hello, keys: Keys) -> "subprocess.Popen[bytes]":
@@ -174,19 +171,15 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:
         folder = Path(name)
+        tone_bundle(folder / "bundles" / "tones")
         keys = Keys.made(folder / "keys")
         ENDPOINTS.append(f"ipc://{folder}/out")
-        command = [sys.executable, "-c", PROGRAM, "run", "--no-dashboard"]
-        command += ["--config", str(settings_of(folder, keys))]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:
-            try:
-                hello = introduced(ENDPOINTS[-1])
-                good = besiege(hello, daemon.pid, keys, chosen.attacks, chosen.seconds)
-            finally:
-                began_s = time.monotonic()
-                daemon.terminate()
-                code = daemon.wait(START_S)
-                print(f"SIGTERM to exit {time.monotonic() - began_s:.2f} s, exit code {code}")
+        with running(*run_with(folder, settings_of(folder, keys))) as daemon:
+            hello = introduced(ENDPOINTS[-1])
+            good = besiege(hello, daemon.pid, keys, chosen.attacks, chosen.seconds)
+            began_s = time.monotonic()
+        code = daemon.returncode
+        print(f"SIGTERM to exit {time.monotonic() - began_s:.2f} s, exit code {code}")
     sys.exit(0 if good and code == 0 else 1)
 
 

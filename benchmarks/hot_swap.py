@@ -7,7 +7,6 @@ over by `set_model`. Frames must go on hop by hop, and no gap may be told.
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,12 +14,13 @@ from itertools import cycle, pairwise
 from pathlib import Path
 from statistics import median
 
+from running import run_with, running
+
 from instrd.clients.control import request
 from instrd.clients.protocol import Frame, Gap, Heartbeat
 from instrd.clients.subscriber import Subscriber
 from instrd.daemon.demo import demo_path
 
-INSTRD = "from instrd.daemon.cli import main; main()"
 WAIT_S = 10.0
 
 
@@ -80,15 +80,10 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         endpoint, control = f"ipc://{folder}/out", f"ipc://{folder}/control/control.ipc"
-        settings = Path(folder) / "settings.toml"
-        settings.write_text(f'[daemon]\ncontrol = "{control}"\n')
-        program = [sys.executable, "-c", INSTRD, "run", "--no-dashboard", "--config", str(settings)]
-        program += ["--source", str(demo_path()), "--publish", endpoint]
-        with subprocess.Popen(program, stdout=subprocess.DEVNULL) as child:
-            try:
-                follow(endpoint, control, chosen.models, seconds=chosen.seconds, every=chosen.every)
-            finally:
-                child.terminate()
+        settings = f'[daemon]\ncontrol = "{control}"\n'
+        heard = ["--source", str(demo_path()), "--publish", endpoint]
+        with running(*run_with(Path(folder), settings, *heard)):
+            follow(endpoint, control, chosen.models, seconds=chosen.seconds, every=chosen.every)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import numpy as np
 import zmq
 from processes import family_of
+from running import PROGRAM, run_with
 
 from instrd.daemon.demo import demo_path
 
-INSTRD = "from instrd.daemon.cli import main; main()"
 YAMNET = """
 import itertools, json, sys, time
 import numpy as np, soundfile, soxr, zmq
@@ -134,10 +134,8 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         endpoint = f"ipc://{folder}/out"
-        settings = Path(folder) / "settings.toml"
-        settings.write_text('[daemon]\ncontrol = "none"\n')
-        instrd = [sys.executable, "-c", INSTRD, "run", "--no-dashboard", "--config", str(settings)]
-        instrd += ["--source", str(demo_path()), "--loop", "--publish", endpoint]
+        heard = ["--source", str(demo_path()), "--loop", "--publish", endpoint]
+        instrd = [*PROGRAM, *run_with(Path(folder), '[daemon]\ncontrol = "none"\n', *heard)]
         programs = {f"instrd {model}": [*instrd, "--model", model] for model in chosen.model}
         if chosen.yamnet:
             arguments = [str(chosen.yamnet), str(demo_path()), endpoint]

@@ -10,43 +10,24 @@ samples, and to its first frame. Exit code 1: a median is above its bar.
 
 import argparse
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from microphone_faults import Faults
+from running import run_with, running
 from tone_bundle import tone_bundle
 from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from instrd.clients.protocol import Frame
 from instrd.clients.subscriber import Subscriber
 
-PROGRAM = [sys.executable, "-c", "from instrd.daemon.cli import main; main()"]
 COLD_START_S, RESTART_S = 1.5, 1.0
 DEADLINE_S = 60.0
-
-
-@contextmanager
-def running(microphone: VirtualMicrophone, folder: Path, model: str) -> Iterator[tuple[int, str]]:
-    """Run instrd on the microphone; yield its process and its endpoint."""
-    settings, endpoint = folder / "settings.toml", f"ipc://{folder}/out"
-    settings.write_text(
-        f'[daemon]\ncontrol = "none"\n[model]\nname = "{model}"\nfolders = ["{folder}/bundles"]\n'
-    )
-    command = [*PROGRAM, "run", "--config", str(settings), "--source", "mic:", "--no-dashboard"]
-    command += ["--publish", endpoint]
-    with subprocess.Popen(command, env=microphone.env, stdout=subprocess.DEVNULL) as daemon:
-        try:
-            yield daemon.pid, endpoint
-        finally:
-            daemon.terminate()
-            daemon.wait(DEADLINE_S)
 
 
 def first_frame(subscriber: Subscriber, wanted: Callable[[Frame], bool]) -> Frame:
@@ -60,11 +41,16 @@ def first_frame(subscriber: Subscriber, wanted: Callable[[Frame], bool]) -> Fram
 
 def measure(microphone: VirtualMicrophone, folder: Path, model: str) -> tuple[float, float, float]:
     """Return cold start, next sample after a kill, next frame after it, in seconds."""
+    endpoint = f"ipc://{folder}/out"
+    settings = (
+        f'[daemon]\ncontrol = "none"\n[model]\nname = "{model}"\nfolders = ["{folder}/bundles"]\n'
+    )
+    run = run_with(folder, settings, "--source", "mic:", "--publish", endpoint)
     began_s = time.monotonic()
     with (
-        running(microphone, folder, model) as (pid, endpoint),
+        running(*run, env=microphone.env) as daemon,
         Subscriber(endpoint) as subscriber,
-        Faults(microphone, pid) as faults,
+        Faults(microphone, daemon.pid) as faults,
     ):
         epoch = first_frame(subscriber, lambda _: True).epoch
         cold_s = time.monotonic() - began_s
