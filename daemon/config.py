@@ -2,23 +2,22 @@
 
 import os
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from instrd.daemon.errors import ConfigError
+from instrd.models.mistakes import key_shown
 
 Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
 Dbfs = Annotated[float, Meta(ge=-120.0, le=0.0)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Pace = Literal["realtime", "fast"]
 Device = Literal["cpu", "cuda"]
-Section = msgspec.Struct
-MOST_SHOWN = 60
 
 
-class Daemon(Section, frozen=True, forbid_unknown_fields=True):
+class Daemon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who this is and where it speaks."""
 
     node: Annotated[str, Meta(max_length=64)] = ""
@@ -29,7 +28,7 @@ class Daemon(Section, frozen=True, forbid_unknown_fields=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class KeyFiles(Section, frozen=True, forbid_unknown_fields=True):
+class KeyFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who may listen from other machines; both are needed for an endpoint beyond loopback."""
 
     server_key: str = ""
@@ -38,7 +37,7 @@ class KeyFiles(Section, frozen=True, forbid_unknown_fields=True):
     """A folder of the public key files (*.key) of those who may connect."""
 
 
-class SourceChoice(Section, frozen=True, forbid_unknown_fields=True):
+class SourceChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to listen to."""
 
     uri: str = "auto"
@@ -48,7 +47,7 @@ class SourceChoice(Section, frozen=True, forbid_unknown_fields=True):
     loop: bool = False
 
 
-class ModelChoice(Section, frozen=True, forbid_unknown_fields=True):
+class ModelChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which model judges, and on what."""
 
     name: str = "base"
@@ -57,7 +56,7 @@ class ModelChoice(Section, frozen=True, forbid_unknown_fields=True):
     """Where further bundles lie."""
 
 
-class Analysis(Section, frozen=True, forbid_unknown_fields=True):
+class Analysis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the stream is cut."""
 
     hop_s: Annotated[float, Meta(ge=0.02, le=1.0)] = 0.1
@@ -68,7 +67,7 @@ class Analysis(Section, frozen=True, forbid_unknown_fields=True):
     """A live source whose reader is further behind skips to the newest hop."""
 
 
-class GateLevels(Section, frozen=True, forbid_unknown_fields=True):
+class GateLevels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Below these levels there is silence."""
 
     open_dbfs: Dbfs = -50.0
@@ -76,7 +75,7 @@ class GateLevels(Section, frozen=True, forbid_unknown_fields=True):
     hold_s: Seconds = 0.5
 
 
-class DecisionTimes(Section, frozen=True, forbid_unknown_fields=True):
+class DecisionTimes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When a probability becomes an event."""
 
     smoothing_s: Seconds = 0.02
@@ -87,14 +86,14 @@ class DecisionTimes(Section, frozen=True, forbid_unknown_fields=True):
     """Only these labels may be named; empty: all."""
 
 
-class Threshold(Section, frozen=True, forbid_unknown_fields=True):
+class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """On and off for one label, in place of the model's."""
 
     on: Probability
     off: Probability
 
 
-class Config(Section, frozen=True, forbid_unknown_fields=True):
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set; config.toml mirrors it."""
 
     daemon: Daemon = Daemon()
@@ -104,7 +103,7 @@ class Config(Section, frozen=True, forbid_unknown_fields=True):
     analysis: Analysis = Analysis()
     gate: GateLevels = GateLevels()
     decision: DecisionTimes = DecisionTimes()
-    thresholds: dict[str, Threshold] = {}  # noqa: RUF012 - msgspec copies it
+    thresholds: dict[str, Threshold] = {}
 
 
 def refuse_contradictions(config: Config) -> None:
@@ -161,16 +160,3 @@ def _in_one_spelling(endpoint: str) -> str:
         return f"ipc:///{os.path.normpath(endpoint[7:]).lstrip('/')}"
     tcp = re.fullmatch(r"(tcp://[^:/]+):([0-9]{1,5})", endpoint)
     return f"{tcp[1]}:{int(tcp[2])}" if tcp else endpoint
-
-
-def key_shown(key: str) -> str:
-    """Return a key of a file as it can stand in a list of mistakes, a line for each."""
-    return key if key.isprintable() and len(key) <= MOST_SHOWN else value_shown(key)
-
-
-def value_shown(content: Any) -> str:
-    try:
-        text = repr(content)
-    except ValueError:  # Python writes no number of thousands of digits
-        return "a number that is too long"
-    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."

@@ -56,12 +56,12 @@ def test_the_papers_know_four_labels_and_see_each_clip_from_its_start(path: Path
         (
             "window_frames",
             "widnow_frames",
-            "widnow_frames: is no key; allowed: name, .*; window_frames: is missing",
+            "widnow_frames: is not a setting; allowed: name, .*; window_frames: is missing",
         ),
         ("[fit]", "[fit", "line"),
         ("epochs = 10", "epochs = 0", "fit.epochs: got 0, expected `int` >= 1"),
         ("epochs = 10", 'epochs = "two"', "fit.epochs: got 'two', expected `int`, got `str`"),
-        ("batch = 32", "bacth = 32", "fit.bacth: is no key; allowed: epochs, batch, "),
+        ("batch = 32", "bacth = 32", "fit.bacth: is not a setting; allowed: epochs, batch, "),
         (
             '"drum", "guitar"',
             '"Flöte", 5',

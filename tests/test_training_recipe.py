@@ -17,7 +17,7 @@ def test_the_base_recipe_is_valid_and_holds_out_the_test_sources() -> None:
 def test_an_unknown_key_is_an_error_that_names_it(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(BASE.read_text().replace("hold_frames", "hold_seconds"))
-    with pytest.raises(TrainingError, match=r"wrong\.toml: mixing\.hold_seconds: is no key; "):
+    with pytest.raises(TrainingError, match=r"toml: mixing\.hold_seconds: is not a setting; "):
         read_recipe(wrong)
 
 

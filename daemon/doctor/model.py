@@ -4,12 +4,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from instrd.daemon.config import Config, key_shown
+from instrd.daemon.config import Config
 from instrd.daemon.doctor.finding import Finding
 from instrd.daemon.hearing import hearing_for_run
 from instrd.models.bundle import read_bundle
 from instrd.models.errors import BundleError
 from instrd.models.members import find_members
+from instrd.models.mistakes import key_shown
 
 
 def check_bundle(folder: Path, folders: Sequence[Path]) -> Finding:
