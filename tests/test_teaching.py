@@ -1,7 +1,6 @@
 """Music is kept as frames and the teacher's opinion of the same moments, file by file."""
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from instrd.models.frontend import frames_of
 from instrd.training.cli import main
 from instrd.training.errors import TrainingError
 from instrd.training.folders.pool import resample
+from instrd.training.progress import unwatched
 from instrd.training.recipe import Split
 from instrd.training.teachers import teaching
 from instrd.training.teachers.listening import Recording, find_recordings, in_rows, listen
@@ -35,10 +35,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_up_teacher(tmp_path_factory.mktemp("teacher"))
-
-
-def unwatched(outcomes: Iterable[teaching.Outcome], _: int) -> Iterable[teaching.Outcome]:
-    return outcomes
 
 
 def teach(

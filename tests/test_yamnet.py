@@ -1,7 +1,6 @@
 """YAMNet's opinion is kept beside the teacher's and guides a net in lessons."""
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +21,7 @@ from instrd.training.mixtures.fitted import trained
 from instrd.training.mixtures.guides import joined
 from instrd.training.mixtures.lessons import Lessons
 from instrd.training.mixtures.material import Material
+from instrd.training.progress import unwatched
 from instrd.training.recipe import YamNetShare, guiding
 from instrd.training.teachers import teaching
 from instrd.training.teachers.excerpts import read_excerpts
@@ -87,10 +87,6 @@ def test_a_sound_is_judged_where_it_is_heard() -> None:
     frames = every_frame(listener().log_odds(sound), 0, 250, hop=320)[:, FLUTE]
     assert (frames[:110] < -9.0).all()
     assert (frames[175:] > -0.1).all()
-
-
-def unwatched(outcomes: Iterable[teaching.Outcome], _: int) -> Iterable[teaching.Outcome]:
-    return outcomes
 
 
 @pytest.fixture(scope="module")

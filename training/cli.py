@@ -13,8 +13,9 @@ from instrd.training.commands.audit import audit, stand_in
 from instrd.training.commands.average import average
 from instrd.training.commands.compare import compare
 from instrd.training.commands.ensemble import ensemble
-from instrd.training.commands.fit import evaluate, export, fit, watch
+from instrd.training.commands.fit import evaluate, export, fit
 from instrd.training.commands.perform import perform
+from instrd.training.commands.progress_bar import watch
 from instrd.training.commands.teach import teach
 from instrd.training.errors import TrainingError
 

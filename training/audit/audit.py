@@ -1,7 +1,6 @@
 """The audit: what is wrong with a folder of labelled audio, found before anyone trains on it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from instrd.models.errors import AudioFileError
@@ -18,20 +17,16 @@ from instrd.training.folders.labelled_folder import (
     text_of,
 )
 from instrd.training.folders.layouts import read_folder
+from instrd.training.progress import Watch, unwatched
 
-Watch = Callable[[list[Path]], Iterable[Path]]
 
-
-def audit(root: Path, labels: Labels = "published", watch: Watch = iter) -> Report:
-    """Hear every labelled file once and return all that is wrong; raises `LayoutError`.
-
-    `watch` passes the files on as they are heard, for a progress bar.
-    """
+def audit(root: Path, labels: Labels = "published", watch: Watch = unwatched) -> Report:
+    """Hear every labelled file once and return all that is wrong; raises `LayoutError`."""
     folder = read_folder(root, labels)
     carried = labels_by_file(folder.clips)
     sounds: list[Sound] = []
     broken: list[AudioFileError] = []
-    for heard in hear(watch(list(carried))):
+    for heard in hear(watch(list(carried), "Listening", len(carried))):
         if isinstance(heard, Sound):
             sounds.append(heard)
         else:

@@ -1,18 +1,17 @@
 """The commands `instrd-train audit` and `instrd-train stand-in`."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import track
 from rich.table import Table
 
 from instrd.training.audit.audit import audit as audit_folder
 from instrd.training.audit.findings import CONTRADICTIONS, Finding, Kind, Report
+from instrd.training.commands.progress_bar import watch
 from instrd.training.folders.labelled_folder import Labels, counted
 from instrd.training.reproduction.standin import build
 from instrd.training.struct_files import as_json
@@ -30,11 +29,6 @@ Out = Annotated[Path, typer.Argument(help="The folder to build, new or empty.")]
 def audit(data: Data, labels: Labels = "published", json: Json = None) -> None:
     """Find what is wrong with labelled audio; exit code 1 where something contradicts."""
     console = Console()
-    notes = Console(stderr=True)
-
-    def watch(paths: list[Path]) -> Iterable[Path]:
-        return track(paths, "Listening", console=notes, transient=True)
-
     report = audit_folder(data, labels, watch)
     if json is not None:
         json.write_bytes(as_json(report))

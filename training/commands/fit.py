@@ -1,15 +1,12 @@
 """The commands `instrd-train fit`, `export` and `evaluate`, for recipes of both kinds."""
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import track
 
+from instrd.training.commands.progress_bar import leads, watch
 from instrd.training.errors import TrainingError
 from instrd.training.folders.labelled_folder import Labels
 from instrd.training.folders.layouts import read_folders
@@ -130,7 +127,7 @@ def _fit_clips(
     if seed is not None:
         of_clips = msgspec.structs.replace(of_clips, seed=seed)
     clips = read_folders(_needed("--data", data, recipe), labels)
-    if _leads() and not (run / METRICS).is_file():
+    if leads() and not (run / METRICS).is_file():
         if strangers := unnamed(clips.clips, of_clips):
             what = f"learned as {of_clips.other}" if of_clips.other else "left out"
             named = ", ".join(f"{label} ({count})" for label, count in strangers.items())
@@ -138,7 +135,7 @@ def _fit_clips(
         if not can_calibrate(divide(clips.clips, of_clips)):
             typer.echo(f"note: validation clips {UNCALIBRATED}", err=True)
     result = fit_clips(of_clips, clips, run, watch)
-    if not _leads():
+    if not leads():
         return
     for line in result.left_out:
         typer.echo(f"left out: {line}", err=True)
@@ -195,17 +192,6 @@ def evaluate(bundle: BundleFolder, *, data: Data = None, labels: Labels = "publi
         else evaluate_bundle(bundle, roots)
     )
     typer.echo(as_json(measured).decode(), nl=False)
-
-
-def watch(things: Iterable[Any], what: str, count: int) -> Iterable[Any]:
-    """Draw a progress bar of what is to do, in the one process that torchrun numbers 0."""
-    if not count or not _leads():
-        return things
-    return track(things, what, total=count, console=Console(stderr=True))
-
-
-def _leads() -> bool:
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _is_of_mixtures(recipe: Path) -> bool:

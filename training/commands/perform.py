@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
+from instrd.training.commands.progress_bar import watch
 from instrd.training.recipe import read_recipe
 from instrd.training.stems.performances import VOICES
-from instrd.training.stems.performed import Done, render_folder
+from instrd.training.stems.performed import render_folder
 
 BASE = Path(__file__).parents[1] / "recipes" / "base.toml"
 
@@ -35,10 +34,6 @@ def perform(
     processes: Processes = 2,
 ) -> None:
     """Render MIDI performances into a folder of labelled audio; needs fluidsynth."""
-
-    def watch(done: Done, count: int) -> Done:
-        return track(done, "Playing", total=count, console=Console(stderr=True))
-
     written = render_folder(
         out,
         midi=midi,

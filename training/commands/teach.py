@@ -1,14 +1,12 @@
 """The command `instrd-train teach`."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from instrd.models.errors import shown
+from instrd.training.commands.progress_bar import watch
 from instrd.training.recipe import read_recipe
 from instrd.training.teachers.music import FRONT_END
 
@@ -43,9 +41,6 @@ def teach(
 ) -> None:
     """Have a teacher hear music and keep what it said, beside the frames; labels are not read."""
     from instrd.training.teachers import teaching  # noqa: PLC0415 - torch takes seconds
-
-    def watch(outcomes: Iterable[teaching.Outcome], count: int) -> Iterable[teaching.Outcome]:
-        return track(outcomes, "Hearing", total=count, console=Console(stderr=True))
 
     taught = teaching.teach(
         folders,

@@ -2,7 +2,7 @@
 
 import csv
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from instrd.models.bundle import Credit
 from instrd.training.audit.sounds import SILENT
 from instrd.training.folders.new_folder import new_folder
 from instrd.training.folders.pool import MANIFEST, Clip
+from instrd.training.progress import Watch, unwatched
 from instrd.training.stems.performances import (
     GROOVE,
     POP909,
@@ -31,7 +32,6 @@ from instrd.training.stems.performances import (
 )
 
 Floats = NDArray[np.float32]
-Done = Iterable[list[Clip]]
 
 CLIP_S = 9.0
 """Half a piece."""
@@ -103,7 +103,7 @@ def render_folder(
     seed: int = 0,
     processes: int = 2,
     performer: Performer = perform,
-    watch: Callable[[Done, int], Done] = lambda done, _: done,
+    watch: Watch = unwatched,
 ) -> int:
     """Render `minutes` of each label through each soundfont into a new folder; returns clips.
 
@@ -119,7 +119,7 @@ def render_folder(
     ]
     with new_folder(folder), ProcessPoolExecutor(processes) as pool:
         written = pool.map(partial(Performance.write, folder=folder), performances)
-        rows = [row for rows in watch(written, len(performances)) for row in rows]
+        rows = [row for rows in watch(written, "Playing", len(performances)) for row in rows]
         _write_manifest(folder / MANIFEST, rows)
     return len(rows)
 

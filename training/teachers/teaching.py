@@ -1,7 +1,7 @@
 """Has the teacher hear folders of music and keeps what it said beside the frames."""
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from instrd.models.errors import AudioFileError
 from instrd.models.frontend import frames_of
 from instrd.models.new_file import new_file
+from instrd.training.progress import Watch
 from instrd.training.recipe import Split
 from instrd.training.struct_files import write_json
 from instrd.training.teachers.listening import Recording, find_recordings, listen, row_of
@@ -52,7 +53,6 @@ class Short:
 
 
 Outcome = Entry | AudioFileError | Short
-Watch = Callable[[Iterable[Outcome], int], Iterable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def teach(
     write_json(out / SECOND_NAMES, LABELS)
     most_s = 60.0 * most_minutes
     hear = partial(_hear, teacher=teacher, yamnet=yamnet, out=out, most_s=most_s)
-    outcomes = list(watch(_by_several(hear, recordings, processes), len(recordings)))
+    outcomes = list(watch(_by_several(hear, recordings, processes), "Hearing", len(recordings)))
     entries = [*others, *(outcome for outcome in outcomes if isinstance(outcome, Entry))]
     write_json(out / INDEX, entries)
     broken = [outcome for outcome in outcomes if isinstance(outcome, AudioFileError)]
