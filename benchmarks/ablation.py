@@ -141,7 +141,8 @@ def windows(
     It is the same for every recipe of the same seed. Windows in which none plays nearly always are
     left out.
     """
-    mixing = msgspec.structs.replace(recipe.mixing, stems_odds=stems_odds, segment_frames=200)
+    changes = {"stems_odds": stems_odds, "segment_frames": 200, "noises": 0.0}
+    mixing = msgspec.structs.replace(recipe.mixing, **changes)
     mixer = Mixer(msgspec.structs.replace(recipe, mixing=mixing), bank, "held_out")
     background = [recipe.labels.index(label) for label in recipe.background]
     for heard, targets, _ in mixer.batches(range(MOST_BATCHES), count=_BATCH, salt=_SALT):
@@ -189,7 +190,9 @@ VARIANTS = {
     "no-soundfonts": Variant(keep=lambda track, recipe: not _of_soundfont(track, recipe)),
     "no-notes": Variant(keep=lambda track, recipe: not _of_notes(track, recipe)),
     "no-played-notes": Variant(keep=_plain),
-    "no-made-up": Variant(keep=lambda track, _recipe: track.origin not in _MADE_UP),
+    "no-made-up": Variant(
+        _mixing(noises=0.0), keep=lambda track, _recipe: track.origin not in _MADE_UP
+    ),
     "twice-as-wide": Variant(lambda recipe: msgspec.structs.replace(recipe, wide=2)),
 }
 

@@ -3,9 +3,10 @@
     python benchmarks/false_alarms.py [--hours 1] [--model base] [--hop-s 0.1] [FILE|FOLDER...]
 
 Streams digital zeros, white noise at -60 dBFS and at -30 dBFS, the hum of mains at -40 dBFS with
-harmonics that fall by 6 or 12 dB an octave, each for a minute in turn, then the given recordings
-(of speech, traffic, applause) through the daemon's own pipeline under a virtual clock, and
-counts the `on` events. Of a folder, all recordings follow each other in one stream.
+harmonics that fall by 6 or 12 dB an octave, each for a minute in turn, test tones and beeps of 1 to
+4 s, then the given recordings (of speech, traffic, applause) through the daemon's own pipeline
+under a virtual clock, and counts the `on` events. Of a folder, all recordings follow each other in
+one stream.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from instrd.models.errors import AudioFileError
 from instrd.training.folders.pool import resample
 
 RATE_HZ = 16_000
+_AT_ONCE = 600  # hops of tones
 Blocks = Iterator[NDArray[np.float32]]
 
 
@@ -55,6 +57,27 @@ def hum(hops: int, hop: int, mains_hz: float) -> Blocks:
         strengths *= 0.01 * np.sqrt(2.0 / np.sum(strengths**2))
         sound = strengths @ np.sin(2.0 * np.pi * mains_hz * orders[:, None] * time_s)
         yield (sound + 1e-4 * random.standard_normal(hop)).astype(np.float32)
+
+
+def tones(hops: int, hop: int, *, square: bool) -> Blocks:
+    """Yield steady sines of 60 to 6000 Hz, or square waves that go on and off, and silence between.
+
+    They are at -45 to -20 dBFS rms, over a hiss of -80 dBFS.
+    """
+    random = np.random.default_rng(7)
+    for first in range(0, hops, _AT_ONCE):
+        sound = 1e-4 * random.standard_normal(min(_AT_ONCE, hops - first) * hop)
+        start = 0
+        while start < len(sound):
+            time_s = np.arange(random.integers(RATE_HZ, 4 * RATE_HZ)) / RATE_HZ
+            tone = np.sin(2.0 * np.pi * np.exp(random.uniform(*np.log((60.0, 6000.0)))) * time_s)
+            if square:
+                tone = np.sign(tone) * ((time_s * random.uniform(1.0, 8.0)) % 1.0 < 0.5)
+            tone *= 10.0 ** (random.uniform(-45.0, -20.0) / 20.0) / np.sqrt(np.mean(tone**2))
+            end = min(start + len(tone), len(sound))
+            sound[start:end] += tone[: end - start]
+            start = end + RATE_HZ
+        yield from sound.astype(np.float32).reshape(-1, hop)
 
 
 def recordings(paths: Iterable[Path], hop: int) -> Blocks:
@@ -118,6 +141,8 @@ def main() -> None:
         ("noise at -30 dBFS", noise(hops, hop, -30.0)),
         ("hum of 50 Hz", hum(hops, hop, 50.0)),
         ("hum of 60 Hz", hum(hops, hop, 60.0)),
+        ("test tones", tones(hops, hop, square=False)),
+        ("beeps", tones(hops, hop, square=True)),
     ]
     for name, path in zip(names(chosen.files), chosen.files, strict=True):
         paths = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]

@@ -22,7 +22,7 @@ def test_folders_of_one_name_are_counted_each_and_told_apart(
     options = ["--hours", "0.001", "--model", "tones", "--folder", tmp_path / "bundles"]
     monkeypatch.setattr(sys, "argv", ["false_alarms.py", *map(str, [*options, *folders])])
     false_alarms.main()
-    told = [line.split() for line in capsys.readouterr().out.splitlines()[5:]]
+    told = [line.split() for line in capsys.readouterr().out.splitlines()[7:]]
     assert [(name, label) for name, *_, label, _, _, _ in told] == [
         (str(folders[0]), "{'low':"),
         (str(folders[1]), "{'high':"),
@@ -37,3 +37,16 @@ def test_hum_is_of_its_level_and_of_the_mains() -> None:
     hz = np.fft.rfftfreq(len(sound), 1.0 / false_alarms.RATE_HZ)
     assert hz[spectrum.argmax()] == 60.0
     assert set(hz[spectrum > 0.04 * spectrum.max()]) == {60.0 * order for order in range(1, 20)}
+
+
+def test_tones_are_steady_or_go_on_and_off_with_silence_between() -> None:
+    levels_dbfs = []
+    for square in (False, True):
+        sound = np.concatenate(list(false_alarms.tones(700, 160, square=square)))
+        assert sound.shape == (700 * 160,)
+        parts = sound[: 64 * 1600].reshape(64, -1)
+        levels_dbfs.append(10.0 * np.log10(np.mean(parts**2, axis=1)))
+    steady, beeping = (levels > -60.0 for levels in levels_dbfs)
+    assert 0.5 < steady.mean() < 0.9
+    assert 0.2 < beeping.mean() < steady.mean()
+    assert (levels_dbfs[0][steady] < -15.0).all()

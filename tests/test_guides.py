@@ -10,7 +10,7 @@ from instrd.training.checkpoint import CHECKPOINT
 from instrd.training.mixtures import learning
 from instrd.training.mixtures.fit import fit
 from instrd.training.mixtures.fitted import recipe_of, trained
-from instrd.training.mixtures.guides import ahead, read_guides
+from instrd.training.mixtures.guides import ahead, read_guides, trusted
 from instrd.training.mixtures.material import Material
 from instrd.training.mixtures.student import guided_loss
 from instrd.training.recipe import guiding
@@ -47,6 +47,19 @@ def test_guides_judge_as_the_mean_of_their_logits(tmp_path: Path) -> None:
     assert torch.allclose(together.logit(), (one.logit() + two.logit()) / 2.0, atol=1e-4)
     assert together.min() >= 0.0
     assert together.max() <= 1.0
+
+
+def test_guides_that_hear_an_instrument_where_surely_none_sounds_are_not_believed() -> None:
+    judged = torch.full((4, 5, 2), 0.7)
+    targets, weights = torch.zeros_like(judged), torch.ones_like(judged)
+    targets[..., 1] = 1.0  # all have background
+    targets[1, 3, 0] = 0.5  # here a flute sounds for a frame
+    weights[2, 4, 0] = 0.0  # here it may
+    weights[3, :2, 1] = 0.0  # an onset of the background
+    learned = trusted(judged, targets, weights, torch.tensor([True, False]))
+    assert (learned[..., 0].amax(dim=1) > 0.0).tolist() == [False, True, True, False]
+    assert torch.equal(learned[1:3], judged[1:3])
+    assert torch.equal(learned[..., 1], judged[..., 1])
 
 
 def test_looking_ahead_is_the_mean_of_a_frame_and_those_after_it() -> None:

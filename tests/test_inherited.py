@@ -91,6 +91,44 @@ def test_figures_are_taken_over_from_a_bundle_that_has_some(
     assert "calibration" in made.metrics
 
 
+def test_a_run_of_a_few_steps_takes_over_the_calibration_of_the_bundle_before(
+    served: Path, material: Material, tmp_path: Path
+) -> None:
+    sounds: dict[str, Any] = {"pools": [pool(tmp_path / "pool")], "bank": material.bank}
+    manifest = read_bundle(served).manifest
+    known = msgspec.structs.replace(
+        manifest,
+        temperature=(3.0, 4.0),
+        bias=(0.5, 0.25),
+        threshold_on=(0.6, 0.7),
+        threshold_off=(0.3, 0.4),
+        metrics={"calibration": {"flute": {"hits": 0.5}}, "held_out": {"clips": 1}},
+    )
+    before = write_bundle(shutil.copytree(served, tmp_path / "before"), known, {}).folder
+    made = export(served, tmp_path / "after", calibrated=before, **sounds).manifest
+    for taken in ("temperature", "bias", "threshold_on", "threshold_off", "metrics"):
+        assert getattr(made, taken) == getattr(known, taken)
+
+
+def test_a_calibration_is_taken_over_from_a_bundle_of_the_same_labels_and_contrast_alone(
+    served: Path, material: Material, tmp_path: Path
+) -> None:
+    sounds: dict[str, Any] = {"pools": [pool(tmp_path / "pool")], "bank": material.bank}
+    with pytest.raises(TrainingError, match="--calibrated: takes over calibration and figures"):
+        export(served, tmp_path / "other", calibrated=served, figures=served, **sounds)
+    manifest = read_bundle(served).manifest
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"labels": ("drum", "other")}, "is no bundle of a net of flute, other"),
+        ({"background_contrast": 0.9}, "was calibrated with another contrast"),
+    ]
+    for number, (change, told) in enumerate(changes):
+        changed = msgspec.structs.replace(manifest, **change)
+        before = write_bundle(shutil.copytree(served, tmp_path / str(number)), changed, {}).folder
+        with pytest.raises(TrainingError, match=told):
+            export(served, tmp_path / "other", calibrated=before, **sounds)
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_run_begins_with_the_weights_of_a_bundle(
     served: Path, material: Material, tmp_path: Path
 ) -> None:

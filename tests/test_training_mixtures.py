@@ -10,7 +10,9 @@ from instrd.training.mixtures import mixtures
 from instrd.training.mixtures.audible import judge, prominence
 from instrd.training.mixtures.mixtures import Mixer
 from instrd.training.mixtures.reverberation import Room
-from instrd.training.stems.stems import Track, why_unused
+from instrd.training.recipe import Recipe
+from instrd.training.stems.stems import BANK, Track, read_tracks, why_unused
+from instrd.training.struct_files import write_json
 
 MIXING = msgspec.structs.replace(small_recipe().mixing, segment_frames=100)
 ONSET, HOLD = MIXING.onset_frames, MIXING.hold_frames
@@ -153,3 +155,32 @@ def test_in_a_room_stems_count_as_sounding_for_longer(
 def test_a_mixer_without_stems_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="instrd-train render"):
         Mixer(small_recipe(), tmp_path, "train")
+
+
+def with_noises(share: float) -> Recipe:
+    mixing = small_recipe().mixing
+    loud = msgspec.structs.replace(mixing, noises=share, level_dbfs=(-10.0, -10.0))
+    return small_recipe(mixing=loud)
+
+
+def test_a_share_of_the_segments_is_noises_alone(tmp_path: Path) -> None:
+    bank = small_bank(tmp_path / "bank")
+    shares = []
+    for share in (0.0, 0.5, 1.0):
+        mixer = Mixer(with_noises(share), bank, "train")
+        (batch,) = mixer.batches([0], count=80)
+        flute, other = np.moveaxis(batch.targets.max(axis=1), -1, 0) > 0.0
+        shares.append(flute.mean())
+        assert other.any()
+    assert shares[0] > 1.5 * shares[1] > 0.0
+    assert shares[2] == 0.0
+    assert batch.weights[..., 0].all()
+
+
+def test_noises_alone_are_asked_of_a_bank_that_has_some(tmp_path: Path) -> None:
+    bank = small_bank(tmp_path / "bank")
+    tracks = [msgspec.structs.replace(track, origin="made up") for track in read_tracks(bank)]
+    write_json(bank / BANK, tracks)
+    Mixer(with_noises(0.0), bank, "train")
+    with pytest.raises(TrainingError, match=r"bank: holds no synthetic noises \(\[mixing\] noises"):
+        Mixer(with_noises(0.1), bank, "train")

@@ -9,11 +9,18 @@ from sounds import silence, tone
 
 from instrd.models.mel import mel_to_hz
 from instrd.training.errors import TrainingError
-from instrd.training.stems.noises import applause, noises, traffic
+from instrd.training.stems.noises import applause, noises, signals, traffic
 from instrd.training.stems.organs import _ORGANS, _sound, play_organs, rotated
 from instrd.training.stems.performances import VOICES, _folded, _melody, read_notes
 from instrd.training.stems.phrases import chain, let_ring, trimmed
-from instrd.training.stems.rooms import clipped, equaliser, noise, reverberated, room_responses
+from instrd.training.stems.rooms import (
+    clipped,
+    equaliser,
+    hum,
+    noise,
+    reverberated,
+    room_responses,
+)
 from instrd.training.stems.singing import sing
 from instrd.training.stems.sung_speech import _stretched, heard, sing_speech
 
@@ -192,6 +199,19 @@ def test_noise_of_every_colour_has_the_rms_one() -> None:
     assert rms == pytest.approx([1.0] * 12, abs=1e-3)
 
 
+def test_hum_has_its_power_at_harmonics_of_the_mains() -> None:
+    lowest_hz = set()
+    for seed in range(40):
+        sound = hum(2 * RATE_HZ, RATE_HZ, np.random.default_rng(seed))
+        assert np.sqrt(np.mean(sound**2)) == pytest.approx(1.0, abs=1e-3)
+        powers = np.abs(np.fft.rfft(sound * np.hanning(len(sound)))) ** 2
+        lines = np.flatnonzero(powers > 0.05 * powers.max()) / 2.0
+        off_hz = min(np.abs(lines - hz * np.round(lines / hz)).max() for hz in (50.0, 60.0))
+        assert off_hz < 4.0  # mains are off by up to 0.2 %
+        lowest_hz.add(round(lines[0], -1))
+    assert {50.0, 60.0, 100.0, 120.0} <= lowest_hz
+
+
 def test_noises_fill_their_track_below_full_scale() -> None:
     track = noises(20 * RATE_HZ, RATE_HZ, generator())
     assert len(track) == 20 * RATE_HZ
@@ -199,8 +219,10 @@ def test_noises_fill_their_track_below_full_scale() -> None:
     assert (np.abs(track.reshape(20, -1)).max(axis=1) > 1e-3).all()
 
 
-@pytest.mark.parametrize("kind", [applause, traffic])
-def test_a_crowd_and_a_road_are_as_long_as_asked_and_as_loud_as_other_noises(kind: Play) -> None:
+@pytest.mark.parametrize("kind", [applause, traffic, signals])
+def test_crowds_roads_and_signals_are_as_long_as_asked_and_as_loud_as_other_noises(
+    kind: Play,
+) -> None:
     for seed, size in enumerate((1, 800, 3 * RATE_HZ)):
         sound = kind(size, RATE_HZ, np.random.default_rng(seed))
         assert sound.shape == (size,)

@@ -157,6 +157,10 @@ def export(
     figures: Annotated[
         Path | None, typer.Option(help="That run's bundle, evaluated: whose figures to take over.")
     ] = None,
+    calibrated: Annotated[
+        Path | None,
+        typer.Option(help="A bundle a few small steps before: its calibration and figures."),
+    ] = None,
 ) -> None:
     """Calibrate a run's net on sound that it was not trained on and write its bundle."""
     if stems is not None:
@@ -170,6 +174,7 @@ def export(
             music=music,
             measured=measured,
             figures=figures,
+            calibrated=calibrated,
         )
     else:
         if _is_run_of_mixtures(run):

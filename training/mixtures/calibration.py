@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -137,7 +138,8 @@ def threshold_of(negatives: Doubles, false_alarms: float) -> float:
 
 
 def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> _Judged:
-    mixer = Mixer(recipe, bank, part)
+    mixing = msgspec.structs.replace(recipe.mixing, noises=0.0)  # held-out sources have none
+    mixer = Mixer(msgspec.structs.replace(recipe, mixing=mixing), bank, part)
     logits, targets, weights = [], [], []
     for frames, target, weight in mixer.batches(range(_BATCHES), count=_SEGMENTS, salt=_SALT):
         with torch.inference_mode():

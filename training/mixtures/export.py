@@ -46,30 +46,55 @@ def export(
     music: Path | None = None,
     measured: Path | None = None,
     figures: Path | None = None,
+    calibrated: Path | None = None,
 ) -> Bundle:
     """Calibrate a run's net and write its bundle; raises `TrainingError`.
 
     A run that was finished with everything has no unheard sound left: it takes over the
     calibration of the run that it began with, `measured`, on the sources held out from that, and
     what `evaluate` wrote into that run's bundle, `figures`; only what is no music is asked of
-    itself, which both have learned from.
+    itself, which both have learned from. A run of a few small steps from a bundle on may take
+    over that bundle's calibration and figures, `calibrated`, as they are.
     """
     name = name_for(folder)
+    if calibrated and (measured or figures):
+        reason = "takes over calibration and figures: not with --measured or --figures"
+        raise TrainingError("--calibrated", reason)
     held_out = _figures_of(figures) if figures else {}
     recipe = recipe_of(run)
     refuse_other_split(bank, recipe if measured is None else recipe_of(measured))
     net = trained(recipe, run)
-    if measured is None:
-        calibrated = calibrate(net, recipe, bank, "calibrate", music)
+    if calibrated:
+        fitted, held_out = _as_calibrated(calibrated, recipe)
+    elif measured is None:
+        fitted = calibrate(net, recipe, bank, "calibrate", music)
     else:
         known = recipe_of(measured)
-        calibrated = calibrate(trained(known, measured), known, bank, "held_out", music, served=net)
+        fitted = calibrate(trained(known, measured), known, bank, "held_out", music, served=net)
     credited = (*_credits(recipe, pools, bank), *(_teachers_credits(music) if music else ()))
     credited = tuple(dict.fromkeys((*credited, *inherited(run))))
-    manifest = _manifest(name, recipe, net, calibrated, credited)
+    manifest = _manifest(name, recipe, net, fitted, credited)
     metrics = manifest.metrics | held_out
     manifest = msgspec.structs.replace(manifest, metrics=metrics)
     return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
+
+
+def _as_calibrated(bundle: Path, recipe: Recipe) -> tuple[Calibrated, dict[str, Any]]:
+    """Return a bundle's calibration and its figures on held-out sound, if it has any."""
+    before = read_bundle(bundle).manifest
+    if before.kind != "causal" or before.labels != recipe.labels:
+        raise TrainingError(bundle, f"is no bundle of a net of {', '.join(recipe.labels)}")
+    contrast = (before.contrast, before.background_contrast)
+    if contrast != (by_surer(recipe), recipe.serving.background_contrast):
+        raise TrainingError(bundle, "was calibrated with another contrast than [serving] has")
+    calibrated = Calibrated(
+        before.temperature,
+        before.bias,
+        before.threshold_on,
+        before.threshold_off,
+        before.metrics.get("calibration", {}),
+    )
+    return calibrated, {k: v for k, v in before.metrics.items() if k == "held_out"}
 
 
 def _figures_of(bundle: Path) -> dict[str, Any]:

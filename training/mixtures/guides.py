@@ -37,6 +37,17 @@ def read_guides(runs: Sequence[Path], recipe: Recipe, device: torch.device) -> J
     return judge if judges else None
 
 
+def trusted(judged: Tensor, targets: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
+    """Return guides' probabilities of mixtures, but none of `labels` where none of them sounds.
+
+    What guides take for an instrument wrongly in a segment that surely has none, such as hum,
+    is not to be learned. All are (B, T, labels), `labels` (labels,) tells the instruments.
+    """
+    absent = (targets == 0.0) & (weights > 0.0)
+    none = (absent | ~labels).flatten(1).all(dim=1)
+    return torch.where(none[:, None, None] & labels, 0.0, judged)
+
+
 def ahead(probabilities: Tensor, frames: int) -> Tensor:
     """Map (B, T, labels) to the mean of each frame and those after it, `frames` in all.
 

@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from instrd.training.machines import half_width
 from instrd.training.mixtures.fitted import Learner
-from instrd.training.mixtures.guides import Judge, ahead, joined
+from instrd.training.mixtures.guides import Judge, ahead, joined, trusted
 from instrd.training.mixtures.material import Step
 from instrd.training.mixtures.student import guided_loss, known_loss, taught_loss
 from instrd.training.recipe import Recipe
@@ -43,6 +43,8 @@ def learn(nets: Nets, optimisers: Optimisers, step: Step, recipe: Recipe) -> Los
     losses = [total]
     if nets.guide is not None and recipe.guide is not None:
         known, unknown = nets.guide(frames).split([count, len(frames) - count])
+        plays = [label not in recipe.background for label in recipe.labels]
+        known = trusted(known, targets, weights, torch.tensor(plays, device=device))
         later = ahead(unknown, recipe.guide.ahead_frames)
         if lessons and recipe.guide.yamnet:
             later = joined(later, lessons[-1], recipe.guide.yamnet)

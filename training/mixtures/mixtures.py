@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from instrd.models.frontend import FrontEnd
 from instrd.models.mel import hz_to_mel, mel_to_hz
+from instrd.training.errors import TrainingError
 from instrd.training.frame_effects import (
     FLOOR_DB,
     decibels,
@@ -28,6 +29,7 @@ from instrd.training.mixtures.audible import judge, loudness, prominence
 from instrd.training.mixtures.reverberation import Room, draw_room
 from instrd.training.recipe import Part, Recipe
 from instrd.training.stems.rooms import equaliser
+from instrd.training.stems.stem_jobs import NOISES, OF_NOISES
 from instrd.training.stems.stems import read_bank, why_unused
 
 Floats = NDArray[np.float32]
@@ -65,11 +67,15 @@ class Mixer:
         self._accompaniment = accompaniment
         self._length = recipe.mixing.segment_frames
         self._tracks: dict[str, list[NDArray[np.float16]]] = {label: [] for label in recipe.labels}
+        self._noises: list[NDArray[np.float16]] = []
         for track, rows in read_bank(bank, *parts):
             if not why_unused(track, recipe):
                 self._tracks[track.label].append(rows)
+                if track.origin == NOISES:
+                    self._noises.append(rows)
+        if recipe.mixing.noises and not self._noises:
+            raise TrainingError(bank, f"holds no {NOISES} ([mixing] noises of {recipe.name})")
         self._labels = [label for label in recipe.labels if self._tracks[label]]
-        self._odds = {label: track_odds(tracks) for label, tracks in self._tracks.items()}
         self._centres_hz = band_centres_hz(recipe.front_end)
         self._hop_s = recipe.front_end.hop / recipe.front_end.rate_hz
 
@@ -83,15 +89,15 @@ class Mixer:
     def segment(self, rng: np.random.Generator) -> Segment:
         """Mix one segment."""
         mixing, labels = self._recipe.mixing, self._recipe.labels
-        odds = np.array(mixing.stems_odds)
-        count = min(int(rng.choice(len(odds), p=odds / odds.sum())), len(self._labels))
-        chosen = list(rng.choice(self._labels, count, replace=False))
+        alone = mixing.noises > 0.0 and rng.random() < mixing.noises
+        chosen = [OF_NOISES] if alone else self._chosen(rng)
+        count = len(chosen)
         gains_db = rng.uniform(-mixing.gain_db, mixing.gain_db, count) / 2.0
         stems = [
-            self._stem(label, rng) + np.float32(gain)
+            self._stem(self._noises if alone else self._tracks[label], rng) + np.float32(gain)
             for label, gain in zip(chosen, gains_db, strict=True)
         ]
-        behind = self._behind(stems, rng)
+        behind = None if alone else self._behind(stems, rng)
         if behind is not None:
             stems.append(behind.rows)
         levels = np.stack([stem[:, -1] for stem in stems], axis=1) if stems else None
@@ -110,6 +116,11 @@ class Mixer:
             weights *= np.maximum(targets > 0.0, behind.absent)
         return Segment(frames, targets, weights)
 
+    def _chosen(self, rng: np.random.Generator) -> list[str]:
+        odds = np.array(self._recipe.mixing.stems_odds)
+        count = min(int(rng.choice(len(odds), p=odds / odds.sum())), len(self._labels))
+        return list(rng.choice(self._labels, count, replace=False))
+
     def _behind(self, stems: list[Floats], rng: np.random.Generator) -> Behind | None:
         """Return what plays behind the stems, if anything does."""
         if self._accompaniment is None or not stems:
@@ -120,11 +131,11 @@ class Mixer:
             return None
         return self._accompaniment.behind(stems[0], rng)
 
-    def _stem(self, label: str, rng: np.random.Generator) -> Floats:
+    def _stem(self, tracks: list[NDArray[np.float16]], rng: np.random.Generator) -> Floats:
         """Cut rows (T, bands + 1), their loud frames at 0 dB; often they start or end within."""
-        stem = self._cut(label, rng)
+        stem = self._cut(tracks, rng)
         if rng.random() < _SECTION_ODDS:
-            second = self._cut(label, rng)
+            second = self._cut(tracks, rng)
             stem = decibels(power(stem) + power(second + np.float32(rng.uniform(-10.0, 0.0))))
         loud_dbfs = np.float32(loudness(stem[:, -1:])[0])
         if loud_dbfs < _SILENT_DBFS:
@@ -143,10 +154,9 @@ class Mixer:
             stem = self._room(rng).rows(stem)
         return np.maximum(stem, np.float32(FLOOR_DB))
 
-    def _cut(self, label: str, rng: np.random.Generator) -> Floats:
+    def _cut(self, tracks: list[NDArray[np.float16]], rng: np.random.Generator) -> Floats:
         """Cut rows (T, bands + 1) out of a track, often at another pace or in another key."""
-        tracks = self._tracks[label]
-        track = tracks[int(rng.choice(len(tracks), p=self._odds[label]))]
+        track = tracks[int(rng.choice(len(tracks), p=track_odds(tracks)))]
         pace = rng.uniform(*_PACE) if rng.random() < _PACE_ODDS else 1.0
         taken = min(round(pace * self._length), len(track) - 1)
         start = int(rng.integers(len(track) - taken))

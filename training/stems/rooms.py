@@ -8,6 +8,8 @@ Floats = NDArray[np.float32]
 
 _ROOMS = 64
 _PHONE_HZ = (300.0, 3400.0)
+_HUMS = ((1, 1), (1, 2), (2, 2))
+"""Lowest harmonic and the steps between."""
 
 
 def room_responses(rate_hz: int, rng: np.random.Generator) -> list[Floats]:
@@ -29,18 +31,32 @@ def noise(length: int, rng: np.random.Generator) -> Floats:
     """Return white, pink-like, brown-like or mains noise of rms 1, (length,)."""
     colour = rng.integers(4)
     if colour == 3:
-        time_s = np.arange(length) / 16_000.0
-        mains_hz = rng.choice([50.0, 60.0])
-        orders = np.arange(1, 1 + rng.integers(8, 25))
-        strengths = rng.uniform(rng.random(), 1.0, len(orders)) / orders ** rng.uniform(0.5, 2.0)
-        phases = rng.uniform(0.0, 2.0 * np.pi, len(orders))
-        angle = 2.0 * np.pi * mains_hz * orders[:, None] * time_s + phases[:, None]
-        sound = strengths @ np.sin(angle) + 0.02 * rng.normal(0.0, 1.0, length)
-    else:
-        pole = (0.0, 0.9, 0.99)[colour]
-        sound = lfilter([1.0], [1.0, -pole], rng.normal(0.0, 1.0, length))
-    rms = np.sqrt(np.mean(sound**2)) + 1e-9
-    scaled: Floats = (sound / rms).astype(np.float32)
+        return hum(length, 16_000, rng)
+    pole = (0.0, 0.9, 0.99)[colour]
+    return _of_rms_one(lfilter([1.0], [1.0, -pole], rng.normal(0.0, 1.0, length)))
+
+
+def hum(length: int, rate_hz: int, rng: np.random.Generator) -> Floats:
+    """Return hum of the mains of rms 1, (length,), with a little hiss.
+
+    All harmonics of 50 or 60 Hz, as of a bad earth, the odd ones, as of a transformer, or the even
+    ones, as of a rectifier, which fall by 3 to 18 dB an octave.
+    """
+    time_s = np.arange(length) / rate_hz
+    mains_hz = rng.choice([50.0, 60.0]) * rng.uniform(0.998, 1.002)
+    first, step = _HUMS[rng.integers(len(_HUMS))]
+    orders = np.arange(first, rng.integers(8, 41), step)
+    strengths = rng.uniform(rng.random(), 1.0, len(orders)) / orders ** rng.uniform(0.5, 3.0)
+    phases = rng.uniform(0.0, 2.0 * np.pi, len(orders))
+    sound = np.zeros(length)
+    for order, strength, phase in zip(orders, strengths, phases, strict=True):
+        sound += strength * np.sin(2.0 * np.pi * mains_hz * order * time_s + phase)
+    hiss = rng.normal(0.0, 1.0, length) * 10.0 ** rng.uniform(-3.0, -1.0)
+    return _of_rms_one(_of_rms_one(sound) + hiss)
+
+
+def _of_rms_one(sound: NDArray[np.floating]) -> Floats:
+    scaled: Floats = (sound / (np.sqrt(np.mean(sound**2)) + 1e-9)).astype(np.float32)
     return scaled
 
 

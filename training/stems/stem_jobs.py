@@ -29,7 +29,8 @@ SINGING = "synthetic singing"
 SINSY = "Sinsy"
 SPEAKERS = "singing made of speech"
 ORGANS = "synthetic organs"
-NOISES = "synthetic noises"
+NOISES, OF_NOISES = "synthetic noises", "other"
+"""Origin and label of the tracks of what no instrument plays."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _noise_jobs(recipe: Recipe) -> Iterator[Job]:
     rate_hz = recipe.front_end.rate_hz
     for part, share in _shares(recipe):
         length = int(recipe.stems.minutes_midi * share * 2.0 * 60.0 * rate_hz)
-        yield Job("other", NOISES, part, partial(noises, length, rate_hz))
+        yield Job(OF_NOISES, NOISES, part, partial(noises, length, rate_hz))
 
 
 def _shares(recipe: Recipe) -> tuple[tuple[Part, float], ...]:
