@@ -24,7 +24,7 @@ from instrd.training.mixtures.material import Material
 from instrd.training.mixtures.mixtures import Mixer
 from instrd.training.recipe import Recipe, read_recipe
 from instrd.training.stems.rooms import equaliser
-from instrd.training.stems.stem_jobs import NOISES, ORGANS, SINGING, SINSY, SPEAKERS
+from instrd.training.stems.stem_jobs import NOISES, ORGANS, SINGING, SINSY, SPEAKERS, TONES
 from instrd.training.stems.stems import BANK, BANK_SPLIT, Track, read_tracks, refuse_other_split
 from instrd.training.struct_files import write_json
 
@@ -37,7 +37,7 @@ MOST_BATCHES = 40
 _BATCH = 100
 _SALT = 23
 _SOUNDING = 0.9  # of a second's frames; else it is not judged
-_MADE_UP = frozenset({SINGING, SINSY, SPEAKERS, ORGANS, NOISES})
+_MADE_UP = frozenset({SINGING, SINSY, SPEAKERS, ORGANS, NOISES, TONES})
 _EFFECTS = (
     *("_ROOM_ODDS", "_STEM_ROOM_ODDS", "_MASK_ODDS", "_STEM_EQUALISER_ODDS", "_PACE_ODDS"),
     *("_WARP_ODDS", "_SECTION_ODDS"),
@@ -141,7 +141,7 @@ def windows(
     It is the same for every recipe of the same seed. Windows in which none plays nearly always are
     left out.
     """
-    changes = {"stems_odds": stems_odds, "segment_frames": 200, "noises": 0.0}
+    changes = {"stems_odds": stems_odds, "segment_frames": 200, "tones": 0.0}
     mixing = msgspec.structs.replace(recipe.mixing, **changes)
     mixer = Mixer(msgspec.structs.replace(recipe, mixing=mixing), bank, "held_out")
     background = [recipe.labels.index(label) for label in recipe.background]
@@ -191,7 +191,7 @@ VARIANTS = {
     "no-notes": Variant(keep=lambda track, recipe: not _of_notes(track, recipe)),
     "no-played-notes": Variant(keep=_plain),
     "no-made-up": Variant(
-        _mixing(noises=0.0), keep=lambda track, _recipe: track.origin not in _MADE_UP
+        _mixing(tones=0.0), keep=lambda track, _recipe: track.origin not in _MADE_UP
     ),
     "twice-as-wide": Variant(lambda recipe: msgspec.structs.replace(recipe, wide=2)),
 }

@@ -8,7 +8,7 @@ from sounds import silence, tone
 
 from instrd.training.mixtures.material import Material
 from instrd.training.recipe import PARTS, Recipe, read_recipe
-from instrd.training.stems.stem_jobs import NOISES, OF_NOISES
+from instrd.training.stems.stem_jobs import OF_NOISES, TONES
 from instrd.training.stems.stems import BANK, BANK_SPLIT, Track, framed
 from instrd.training.struct_files import write_json
 from instrd.training.teachers.music import (
@@ -54,7 +54,7 @@ def small_bank(folder: Path) -> Path:
             file = f"{label}-{part}.npy"
             rows = framed(sound, read_recipe(BASE).front_end)
             np.save(folder / file, rows)
-            origin = NOISES if label == OF_NOISES else "made up"
+            origin = TONES if label == OF_NOISES else "made up"
             tracks.append(Track(file, label, origin, part, len(rows)))
     write_json(folder / BANK, tracks)
     write_json(folder / BANK_SPLIT, read_recipe(BASE).split)

@@ -10,11 +10,11 @@ from small_run import BASE, small_music
 
 from instrd.training.mixtures.fitted import recipe_of
 from instrd.training.recipe import PARTS, Recipe, read_recipe
-from instrd.training.stems.stem_jobs import NOISES
+from instrd.training.stems.stem_jobs import TONES
 from instrd.training.stems.stems import BANK, BANK_SPLIT, Track
 from instrd.training.struct_files import write_json
 
-ORIGINS = ("a library", "a library, played", "FluidR3_GM", NOISES)
+ORIGINS = ("a library", "a library, played", "FluidR3_GM", TONES)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -60,9 +60,9 @@ def test_a_variant_lacks_the_stems_that_it_is_named_for(bank: Path) -> None:
     recipe, everything = read_recipe(BASE), set(ORIGINS)
     assert kept("all", bank, recipe) == everything
     assert kept("no-soundfonts", bank, recipe) == everything - {"FluidR3_GM"}
-    assert kept("no-notes", bank, recipe) == {"FluidR3_GM", NOISES}
+    assert kept("no-notes", bank, recipe) == {"FluidR3_GM", TONES}
     assert kept("no-played-notes", bank, recipe) == everything - {"a library, played"}
-    assert kept("no-made-up", bank, recipe) == everything - {NOISES}
+    assert kept("no-made-up", bank, recipe) == everything - {TONES}
 
 
 def test_variants_are_fitted_alike_but_for_their_change_and_then_measured(

@@ -75,7 +75,7 @@ def test_nobody_speaks_behind_a_stem(tmp_path: Path) -> None:
 def test_behind_a_stem_only_that_and_what_is_absent_is_judged(share: float, tmp_path: Path) -> None:
     recipe = small_recipe()
     mixing = msgspec.structs.replace(
-        recipe.mixing, accompanied=share, stems_odds=(0.0, 1.0), quiet_target=1.0, noises=0.0
+        recipe.mixing, accompanied=share, stems_odds=(0.0, 1.0), quiet_target=1.0, tones=0.0
     )
     music = Accompaniment(excerpts(tmp_path, loudest="Flute"), recipe.labels)
     changed = msgspec.structs.replace(recipe, mixing=mixing)

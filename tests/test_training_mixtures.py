@@ -157,17 +157,17 @@ def test_a_mixer_without_stems_says_what_to_run(tmp_path: Path) -> None:
         Mixer(small_recipe(), tmp_path, "train")
 
 
-def with_noises(share: float) -> Recipe:
+def with_tones(share: float) -> Recipe:
     mixing = small_recipe().mixing
-    loud = msgspec.structs.replace(mixing, noises=share, level_dbfs=(-10.0, -10.0))
+    loud = msgspec.structs.replace(mixing, tones=share, level_dbfs=(-10.0, -10.0))
     return small_recipe(mixing=loud)
 
 
-def test_a_share_of_the_segments_is_noises_alone(tmp_path: Path) -> None:
+def test_a_share_of_the_segments_is_hum_and_tones_alone(tmp_path: Path) -> None:
     bank = small_bank(tmp_path / "bank")
     shares = []
     for share in (0.0, 0.5, 1.0):
-        mixer = Mixer(with_noises(share), bank, "train")
+        mixer = Mixer(with_tones(share), bank, "train")
         (batch,) = mixer.batches([0], count=80)
         flute, other = np.moveaxis(batch.targets.max(axis=1), -1, 0) > 0.0
         shares.append(flute.mean())
@@ -177,10 +177,10 @@ def test_a_share_of_the_segments_is_noises_alone(tmp_path: Path) -> None:
     assert batch.weights[..., 0].all()
 
 
-def test_noises_alone_are_asked_of_a_bank_that_has_some(tmp_path: Path) -> None:
+def test_hum_and_tones_are_asked_of_a_bank_that_has_some(tmp_path: Path) -> None:
     bank = small_bank(tmp_path / "bank")
     tracks = [msgspec.structs.replace(track, origin="made up") for track in read_tracks(bank)]
     write_json(bank / BANK, tracks)
-    Mixer(with_noises(0.0), bank, "train")
-    with pytest.raises(TrainingError, match=r"bank: holds no synthetic noises \(\[mixing\] noises"):
-        Mixer(with_noises(0.1), bank, "train")
+    Mixer(with_tones(0.0), bank, "train")
+    with pytest.raises(TrainingError, match=r"holds no hum, tones and signals \(\[mixing\]"):
+        Mixer(with_tones(0.1), bank, "train")

@@ -9,7 +9,7 @@ from sounds import silence, tone
 
 from instrd.models.mel import mel_to_hz
 from instrd.training.errors import TrainingError
-from instrd.training.stems.noises import applause, noises, signals, traffic
+from instrd.training.stems.noises import applause, noises, traffic
 from instrd.training.stems.organs import _ORGANS, _sound, play_organs, rotated
 from instrd.training.stems.performances import VOICES, _folded, _melody, read_notes
 from instrd.training.stems.phrases import chain, let_ring, trimmed
@@ -23,6 +23,7 @@ from instrd.training.stems.rooms import (
 )
 from instrd.training.stems.singing import sing
 from instrd.training.stems.sung_speech import _stretched, heard, sing_speech
+from instrd.training.stems.tones import signals, tones
 
 RATE_HZ = 16_000
 Play = Callable[[int, int, np.random.Generator], np.ndarray]
@@ -212,8 +213,9 @@ def test_hum_has_its_power_at_harmonics_of_the_mains() -> None:
     assert {50.0, 60.0, 100.0, 120.0} <= lowest_hz
 
 
-def test_noises_fill_their_track_below_full_scale() -> None:
-    track = noises(20 * RATE_HZ, RATE_HZ, generator())
+@pytest.mark.parametrize("kind", [noises, tones])
+def test_noises_and_tones_fill_their_track_below_full_scale(kind: Play) -> None:
+    track = kind(20 * RATE_HZ, RATE_HZ, generator())
     assert len(track) == 20 * RATE_HZ
     assert 0.05 < np.abs(track).max() < 1.0
     assert (np.abs(track.reshape(20, -1)).max(axis=1) > 1e-3).all()

@@ -62,8 +62,8 @@ class Mixing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of the segments with stems that have music behind them, where a teacher heard some."""
     quiet_target: Probability = 1.0
     """What is wanted of a label that can only just be heard below others; alone it is 1."""
-    noises: Probability = 0.0
-    """Share of the segments in which synthetic noises are all there is."""
+    tones: Probability = 0.0
+    """Share of the segments in which hum, tones and signals are all there is."""
 
 
 Part = Literal["train", "calibrate", "held_out"]

@@ -159,7 +159,7 @@ def export(
     ] = None,
     calibrated: Annotated[
         Path | None,
-        typer.Option(help="A bundle a few small steps before: its calibration and figures."),
+        typer.Option(help="A bundle a few small steps before, to calibrate to; its figures."),
     ] = None,
 ) -> None:
     """Calibrate a run's net on sound that it was not trained on and write its bundle."""

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from instrd.models.bundle import Manifest
 from instrd.models.contrast import contrast_of
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.mixtures.lessons import Lessons
 from instrd.training.mixtures.mixtures import Mixer
-from instrd.training.recipe import Part, Recipe
+from instrd.training.recipe import PARTS, Part, Recipe
 from instrd.training.teachers.excerpts import read_excerpts
 
 Doubles = NDArray[np.float64]
@@ -113,13 +114,38 @@ def calibrate(
     )
 
 
+def calibrated_as(
+    before: Manifest, nets: tuple[CausalNet, CausalNet], recipe: Recipe, bank: Path
+) -> Calibrated:
+    """Calibrate a net so that it finds every label as likely as the net before did, on average.
+
+    `nets` are the one before, whose bundle has the manifest `before`, and the one to calibrate.
+    What is asked of both are mixtures of all that the bank holds; thresholds stay as they were.
+    """
+    old, new = (_judge(net, recipe, bank, *PARTS) for net in nets)
+    temperature, bias = np.array(before.temperature), np.array(before.bias)
+    likely = expit(old.logits / temperature + bias)
+    pairs = zip(new.logits.T, likely.T, strict=True)
+    slopes, biases = np.transpose([fit_sigmoid(logits, p) for logits, p in pairs])
+    return Calibrated(
+        temperature=_rounded(1.0 / slopes),
+        bias=_rounded(biases),
+        threshold_on=before.threshold_on,
+        threshold_off=before.threshold_off,
+        metrics=before.metrics.get("calibration", {}),
+    )
+
+
 def by_surer(recipe: Recipe) -> tuple[float, ...]:
     """Return what a surer label takes from each label."""
     return tuple(recipe.serving.contrast.get(label, 0.0) for label in recipe.labels)
 
 
 def fit_sigmoid(logits: Doubles, targets: Doubles) -> tuple[float, float]:
-    """Return slope and bias of the likeliest sigmoid, by Newton's method; slope > 0."""
+    """Return slope and bias of the likeliest sigmoid, by Newton's method; slope > 0.
+
+    Targets may lie between 0 and 1.
+    """
     inputs = np.stack([logits, np.ones_like(logits)], axis=1)
     weights = np.array([1.0, 0.0])
     for _ in range(25):
@@ -137,9 +163,9 @@ def threshold_of(negatives: Doubles, false_alarms: float) -> float:
     return min(max(threshold, _THRESHOLD_LEAST), _THRESHOLD_MOST)
 
 
-def _judge(net: CausalNet, recipe: Recipe, bank: Path, part: Part) -> _Judged:
-    mixing = msgspec.structs.replace(recipe.mixing, noises=0.0)  # held-out sources have none
-    mixer = Mixer(msgspec.structs.replace(recipe, mixing=mixing), bank, part)
+def _judge(net: CausalNet, recipe: Recipe, bank: Path, *parts: Part) -> _Judged:
+    mixing = msgspec.structs.replace(recipe.mixing, tones=0.0)  # held-out sources have none
+    mixer = Mixer(msgspec.structs.replace(recipe, mixing=mixing), bank, *parts)
     logits, targets, weights = [], [], []
     for frames, target, weight in mixer.batches(range(_BATCHES), count=_SEGMENTS, salt=_SALT):
         with torch.inference_mode():

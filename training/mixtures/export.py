@@ -21,7 +21,7 @@ from instrd.models.nets.causal_net import CausalNet
 from instrd.training.bundle_place import name_for
 from instrd.training.errors import TrainingError
 from instrd.training.folders.pool import credits_of, divide, read_pools
-from instrd.training.mixtures.calibration import Calibrated, by_surer, calibrate
+from instrd.training.mixtures.calibration import Calibrated, by_surer, calibrate, calibrated_as
 from instrd.training.mixtures.fitted import recipe_of, trained
 from instrd.training.mixtures.inherited import inherited
 from instrd.training.onnx_file import to_onnx
@@ -53,19 +53,22 @@ def export(
     A run that was finished with everything has no unheard sound left: it takes over the
     calibration of the run that it began with, `measured`, on the sources held out from that, and
     what `evaluate` wrote into that run's bundle, `figures`; only what is no music is asked of
-    itself, which both have learned from. A run of a few small steps from a bundle on may take
-    over that bundle's calibration and figures, `calibrated`, as they are.
+    itself, which both have learned from. A run of a few small steps from a bundle on,
+    `calibrated`, may be calibrated to it, and take over its thresholds and figures.
     """
     name = name_for(folder)
     if calibrated and (measured or figures):
-        reason = "takes over calibration and figures: not with --measured or --figures"
+        reason = "takes over thresholds and figures: not with --measured or --figures"
         raise TrainingError("--calibrated", reason)
     held_out = _figures_of(figures) if figures else {}
     recipe = recipe_of(run)
     refuse_other_split(bank, recipe if measured is None else recipe_of(measured))
     net = trained(recipe, run)
     if calibrated:
-        fitted, held_out = _as_calibrated(calibrated, recipe)
+        before = _of_same_labels(calibrated, recipe)
+        nets = trained(recipe_of(calibrated), calibrated), net
+        fitted = calibrated_as(before, nets, recipe, bank)
+        held_out = {name: v for name, v in before.metrics.items() if name == "held_out"}
     elif measured is None:
         fitted = calibrate(net, recipe, bank, "calibrate", music)
     else:
@@ -79,22 +82,14 @@ def export(
     return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
 
 
-def _as_calibrated(bundle: Path, recipe: Recipe) -> tuple[Calibrated, dict[str, Any]]:
-    """Return a bundle's calibration and its figures on held-out sound, if it has any."""
+def _of_same_labels(bundle: Path, recipe: Recipe) -> Manifest:
     before = read_bundle(bundle).manifest
     if before.kind != "causal" or before.labels != recipe.labels:
         raise TrainingError(bundle, f"is no bundle of a net of {', '.join(recipe.labels)}")
     contrast = (before.contrast, before.background_contrast)
     if contrast != (by_surer(recipe), recipe.serving.background_contrast):
         raise TrainingError(bundle, "was calibrated with another contrast than [serving] has")
-    calibrated = Calibrated(
-        before.temperature,
-        before.bias,
-        before.threshold_on,
-        before.threshold_off,
-        before.metrics.get("calibration", {}),
-    )
-    return calibrated, {k: v for k, v in before.metrics.items() if k == "held_out"}
+    return before
 
 
 def _figures_of(bundle: Path) -> dict[str, Any]:

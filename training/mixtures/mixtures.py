@@ -29,7 +29,7 @@ from instrd.training.mixtures.audible import judge, loudness, prominence
 from instrd.training.mixtures.reverberation import Room, draw_room
 from instrd.training.recipe import Part, Recipe
 from instrd.training.stems.rooms import equaliser
-from instrd.training.stems.stem_jobs import NOISES, OF_NOISES
+from instrd.training.stems.stem_jobs import OF_NOISES, TONES
 from instrd.training.stems.stems import read_bank, why_unused
 
 Floats = NDArray[np.float32]
@@ -67,14 +67,14 @@ class Mixer:
         self._accompaniment = accompaniment
         self._length = recipe.mixing.segment_frames
         self._tracks: dict[str, list[NDArray[np.float16]]] = {label: [] for label in recipe.labels}
-        self._noises: list[NDArray[np.float16]] = []
+        self._tones: list[NDArray[np.float16]] = []
         for track, rows in read_bank(bank, *parts):
             if not why_unused(track, recipe):
                 self._tracks[track.label].append(rows)
-                if track.origin == NOISES:
-                    self._noises.append(rows)
-        if recipe.mixing.noises and not self._noises:
-            raise TrainingError(bank, f"holds no {NOISES} ([mixing] noises of {recipe.name})")
+                if track.origin == TONES:
+                    self._tones.append(rows)
+        if recipe.mixing.tones and not self._tones:
+            raise TrainingError(bank, f"holds no {TONES} ([mixing] tones of {recipe.name})")
         self._labels = [label for label in recipe.labels if self._tracks[label]]
         self._centres_hz = band_centres_hz(recipe.front_end)
         self._hop_s = recipe.front_end.hop / recipe.front_end.rate_hz
@@ -89,12 +89,12 @@ class Mixer:
     def segment(self, rng: np.random.Generator) -> Segment:
         """Mix one segment."""
         mixing, labels = self._recipe.mixing, self._recipe.labels
-        alone = mixing.noises > 0.0 and rng.random() < mixing.noises
+        alone = mixing.tones > 0.0 and rng.random() < mixing.tones
         chosen = [OF_NOISES] if alone else self._chosen(rng)
         count = len(chosen)
         gains_db = rng.uniform(-mixing.gain_db, mixing.gain_db, count) / 2.0
         stems = [
-            self._stem(self._noises if alone else self._tracks[label], rng) + np.float32(gain)
+            self._stem(self._tones if alone else self._tracks[label], rng) + np.float32(gain)
             for label, gain in zip(chosen, gains_db, strict=True)
         ]
         behind = None if alone else self._behind(stems, rng)

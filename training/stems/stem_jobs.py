@@ -22,6 +22,7 @@ from instrd.training.stems.performances import check_labels, scores_for
 from instrd.training.stems.renders import Source, chained, ringing, sampled, through_soundfont
 from instrd.training.stems.singing import sing
 from instrd.training.stems.sung_speech import sing_speech
+from instrd.training.stems.tones import tones
 from instrd.training.stems.trained_singing import sing_trained
 
 Floats = NDArray[np.float32]
@@ -29,8 +30,10 @@ SINGING = "synthetic singing"
 SINSY = "Sinsy"
 SPEAKERS = "singing made of speech"
 ORGANS = "synthetic organs"
-NOISES, OF_NOISES = "synthetic noises", "other"
-"""Origin and label of the tracks of what no instrument plays."""
+NOISES = "synthetic noises"
+TONES = "hum, tones and signals"
+OF_NOISES = "other"
+"""Label of what no instrument plays."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def _noise_jobs(recipe: Recipe) -> Iterator[Job]:
     for part, share in _shares(recipe):
         length = int(recipe.stems.minutes_midi * share * 2.0 * 60.0 * rate_hz)
         yield Job(OF_NOISES, NOISES, part, partial(noises, length, rate_hz))
+        yield Job(OF_NOISES, TONES, part, partial(tones, length, rate_hz))
 
 
 def _shares(recipe: Recipe) -> tuple[tuple[Part, float], ...]:
