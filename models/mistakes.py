@@ -15,7 +15,7 @@ def mistakes(kind: Any, content: Any, key: str = "") -> Iterator[str]:
     `kind` is a msgspec struct, or what a field of one may be, `content` what tomllib read of it.
     Where nothing is said, `msgspec.convert(content, kind)` fails by what `kind` itself checks only.
     """
-    if isinstance(kind, UnionType):  # such as `Guide | None`
+    if isinstance(kind, UnionType) and content is not None:  # such as `Guide | None`
         kind = next((inner for inner in get_args(kind) if _is_struct(inner)), kind)
     if _is_struct(kind) and isinstance(content, dict):
         yield from _of_table(kind, content, f"{key}." if key else "")

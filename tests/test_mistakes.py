@@ -35,6 +35,7 @@ class House(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ({"rooms": {}}, ["rooms: got {}, allowed: [[rooms]]"]),
         ({"attic": {"colour": "grey"}}, ["attic.seats: is missing", "attic.colour: got 'grey'"]),
         ({"attic": 1}, ["attic: got 1, allowed: a table"]),
+        ({"attic": None}, []),
         ({"doors": {"Ö": 1.0}}, ["doors.Ö: got 'Ö', allowed: 1 to 32 of a to z"]),
         ({"doors": {"a": "b", "c": float("nan")}}, ["doors.a: got 'b'", "doors.c: got nan"]),
         ({"floors": [1.0]}, ["floors: got [1.0], expected `array` of length 2"]),
