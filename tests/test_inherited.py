@@ -110,7 +110,7 @@ def test_a_run_of_a_few_steps_finds_labels_as_likely_as_the_bundle_before(
         assert getattr(made, taken) == getattr(known, taken)
 
 
-def test_a_calibration_is_taken_over_from_a_bundle_of_the_same_labels_and_contrast_alone(
+def test_a_calibration_is_taken_over_from_a_bundle_of_the_same_net_and_contrast_alone(
     served: Path, material: Material, tmp_path: Path
 ) -> None:
     sounds: dict[str, Any] = {"pools": [pool(tmp_path / "pool")], "bank": material.bank}
@@ -118,7 +118,7 @@ def test_a_calibration_is_taken_over_from_a_bundle_of_the_same_labels_and_contra
         export(served, tmp_path / "other", calibrated=served, figures=served, **sounds)
     manifest = read_bundle(served).manifest
     changes: list[tuple[dict[str, Any], str]] = [
-        ({"labels": ("drum", "other")}, "is no bundle of a net of flute, other"),
+        ({"recipe": manifest.recipe | {"labels": ["drum", "other"]}}, "is of another net"),
         ({"background_contrast": 0.9}, "was calibrated with another contrast"),
     ]
     for number, (change, told) in enumerate(changes):

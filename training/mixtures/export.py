@@ -22,7 +22,7 @@ from instrd.training.bundle_place import name_for
 from instrd.training.errors import TrainingError
 from instrd.training.folders.pool import credits_of, divide, read_pools
 from instrd.training.mixtures.calibration import Calibrated, by_surer, calibrate, calibrated_as
-from instrd.training.mixtures.fitted import recipe_of, trained
+from instrd.training.mixtures.fitted import is_of_same_net, recipe_of, trained
 from instrd.training.mixtures.inherited import inherited
 from instrd.training.onnx_file import to_onnx
 from instrd.training.recipe import Recipe
@@ -65,7 +65,7 @@ def export(
     refuse_other_split(bank, recipe if measured is None else recipe_of(measured))
     net = trained(recipe, run)
     if calibrated:
-        before = _of_same_labels(calibrated, recipe)
+        before = _manifest_before(calibrated, recipe)
         nets = trained(recipe_of(calibrated), calibrated), net
         fitted = calibrated_as(before, nets, recipe, bank)
         held_out = {name: v for name, v in before.metrics.items() if name == "held_out"}
@@ -82,10 +82,12 @@ def export(
     return write_bundle(folder, manifest, {ONNX: to_onnx(net), WEIGHTS: _weights(net)})
 
 
-def _of_same_labels(bundle: Path, recipe: Recipe) -> Manifest:
+def _manifest_before(bundle: Path, recipe: Recipe) -> Manifest:
+    """Return the manifest of a bundle whose net is a recipe's before a few more steps."""
+    if not is_of_same_net(recipe_of(bundle), recipe):
+        reason = "is of another net; --calibrated takes one as wide, of these labels and front-end"
+        raise TrainingError(bundle, reason)
     before = read_bundle(bundle).manifest
-    if before.kind != "causal" or before.labels != recipe.labels:
-        raise TrainingError(bundle, f"is no bundle of a net of {', '.join(recipe.labels)}")
     contrast = (before.contrast, before.background_contrast)
     if contrast != (by_surer(recipe), recipe.serving.background_contrast):
         raise TrainingError(bundle, "was calibrated with another contrast than [serving] has")
