@@ -62,6 +62,26 @@ def test_guides_that_hear_an_instrument_where_surely_none_sounds_are_not_believe
     assert torch.equal(learned[..., 1], judged[..., 1])
 
 
+@pytest.mark.parametrize("tones", [0.0, 1.0])
+def test_of_hum_alone_a_net_does_not_learn_what_its_guide_takes_it_for(
+    tones: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixing = msgspec.structs.replace(small_recipe().mixing, tones=tones)
+    recipe, data = small_recipe(mixing=mixing), Material(small_bank(tmp_path / "stems"))
+    learned: list[torch.Tensor] = []
+
+    def noted(logits: torch.Tensor, guiding: torch.Tensor) -> torch.Tensor:
+        learned.append(guiding)
+        return guided_loss(logits, guiding)
+
+    fit(guiding(recipe), data, run=tmp_path / "guide", until=1)
+    monkeypatch.setattr(learning, "guided_loss", noted)
+    fit(recipe, data, run=tmp_path / "run", guides=[tmp_path / "guide"], until=1)
+    flute, background = learned[0].unbind(dim=2)
+    assert bool(flute.any()) == (tones == 0.0)
+    assert background.all()
+
+
 def test_looking_ahead_is_the_mean_of_a_frame_and_those_after_it() -> None:
     judged = torch.tensor([[[0.0], [0.2], [0.4], [1.0]]])
     assert torch.equal(ahead(judged, 1), judged)

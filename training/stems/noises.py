@@ -1,4 +1,4 @@
-"""What no instrument plays and has no pitch: noise, hands that clap, engines that pass."""
+"""What no instrument plays: noise, hands that clap, engines that pass, now and then a tone."""
 
 import numpy as np
 from numpy.typing import NDArray
