@@ -9,7 +9,7 @@ from small_run import RATE_HZ, small_recipe
 from sounds import silence, tone
 from tone_bundle import tone_bundle, tone_ensemble
 
-from instrd.models.bundle import read_bundle
+from instrd.models.bundle import BUNDLED, read_bundle
 from instrd.models.classifier import Calibration
 from instrd.models.frontend import frames_of
 from instrd.models.net import OnnxNet
@@ -80,6 +80,25 @@ def test_the_first_second_of_a_stream_counts_less(folder: Path) -> None:
     got = mean_probabilities(net, calibration, front_end, frames)[0]
     np.testing.assert_allclose(got, (weights * p).sum(axis=0) / weights.sum(), atol=1e-5)
     assert np.abs(got - p.mean(axis=0)).max() > 0.01
+
+
+def test_two_minutes_are_judged_as_they_are_live() -> None:
+    bundle = read_bundle(BUNDLED / "base")
+    net, calibration = OnnxNet(bundle), Calibration(bundle.manifest)
+    front_end = bundle.manifest.front_end
+    rng = np.random.default_rng(0)
+    sound = (0.1 * rng.standard_normal(120 * front_end.rate_hz)).astype(np.float32)
+    frames = frames_of(front_end, sound)[None]
+    state = np.zeros((1, net.state_size), np.float32)
+    heard = []
+    for start in range(0, frames.shape[1], 5):
+        logits, state = net(frames[:, start : start + 5], state)
+        heard.append(calibration.probabilities(logits)[0])
+    p = np.concatenate(heard)
+    heard_s = np.arange(1, len(p) + 1) * front_end.hop / front_end.rate_hz
+    weights = np.minimum(heard_s, 1.0)[:, None]
+    got = mean_probabilities(net, calibration, front_end, frames)[0]
+    np.testing.assert_allclose(got, (weights * p).sum(axis=0) / weights.sum(), atol=1e-5)
 
 
 def test_the_figures_are_written_into_a_bundle_that_is_still_whole(

@@ -25,6 +25,7 @@ from instrd.training.stems.rooms import noise
 Floats = NDArray[np.float32]
 
 _BATCH = 64
+_STRETCH = 500  # frames in a call: a net's memory grows with the square of them
 _PHRASE_S = 3
 _NOISE_S = 120
 
@@ -109,11 +110,20 @@ def mean_probabilities(
     rows = []
     for start in range(0, len(frames), _BATCH):
         batch = frames[start : start + _BATCH]
-        state = np.zeros((len(batch), net.state_size), np.float32)
-        logits, _ = net(batch, state)
-        rows.append(np.average(calibration.probabilities(logits), axis=1, weights=weights))
+        judged = calibration.probabilities(_logits(net, batch))
+        rows.append(np.average(judged, axis=1, weights=weights))
     probabilities: Floats = np.concatenate(rows)
     return probabilities
+
+
+def _logits(net: Net, frames: Floats) -> Floats:
+    """Map (B, T, width), however long, to (B, T, labels)."""
+    state = np.zeros((len(frames), net.state_size), np.float32)
+    stretches = []
+    for start in range(0, frames.shape[1], _STRETCH):
+        logits, state = net(frames[:, start : start + _STRETCH], state)
+        stretches.append(logits)
+    return np.concatenate(stretches, axis=1)
 
 
 def _judge_pieces(
