@@ -64,6 +64,8 @@ class Mixing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is wanted of a label that can only just be heard below others; alone it is 1."""
     tones: Probability = 0.0
     """Share of the segments in which hum, tones and signals are all there is."""
+    late: Probability = 0.0
+    """Share of the steps in which a net misses a quarter or half of its segments; guides do not."""
 
 
 Part = Literal["train", "calibrate", "held_out"]

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from instrd.models.nets.causal_net import CausalNet
 from instrd.training.checkpoint import CHECKPOINT, load_checkpoint, write_checkpoint
 from instrd.training.errors import TrainingError
+from instrd.training.mixtures.cold_starts import spreads
 from instrd.training.mixtures.fitted import (
     Learner,
     claim,
@@ -76,7 +77,8 @@ def fit(
     student = learner_of(recipe, teacher).train().to(device)
     optimisers = _optimisers(student, recipe)
     forward = torch.compile(student) if recipe.fit.compiled else student
-    nets = Nets(student, forward, read_guides(guides, recipe, device))
+    spread = torch.from_numpy(spreads(recipe.front_end)).to(device)
+    nets = Nets(student, forward, read_guides(guides, recipe, device), spread)
     begins = not (run / CHECKPOINT).is_file()
     if begins:
         _begin(student, recipe, data, start)

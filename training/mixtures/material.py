@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
@@ -13,6 +14,9 @@ from instrd.training.mixtures.lessons import Lessons, Taught
 from instrd.training.mixtures.mixtures import Mixer, Segment
 from instrd.training.recipe import Recipe
 from instrd.training.teachers.excerpts import Excerpts, read_excerpts
+
+_LATE_PARTS = (4, 2)
+_SALT = 11  # other draws than those of mixtures and lessons
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Step(NamedTuple):
 
     mixtures: Segment
     lessons: Taught | None
+    late_frames: int
+    """What the net does not hear of their beginnings."""
 
 
 class Steps(IterableDataset[Step]):
@@ -54,7 +60,13 @@ class Steps(IterableDataset[Step]):
         steps = self._own_steps()
         for step, mixtures in zip(steps, mixer.batches(steps, count=fit.batch), strict=True):
             taught = lessons.batch(step, count=fit.lessons) if lessons else None
-            yield Step(mixtures, taught)
+            yield Step(mixtures, taught, self._late_frames(step))
+
+    def _late_frames(self, step: int) -> int:
+        mixing = self._recipe.mixing
+        rng = np.random.default_rng([self._recipe.seed, _SALT, step])
+        late = rng.random() < mixing.late
+        return mixing.segment_frames // int(rng.choice(_LATE_PARTS)) if late else 0
 
     def _own_steps(self) -> range:
         """Return the steps that are this process's."""

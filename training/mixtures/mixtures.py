@@ -41,6 +41,8 @@ _MASK_ODDS = 0.3
 _STEM_EQUALISER_ODDS = 0.5
 _PACE_ODDS, _PACE = 0.3, (0.85, 1.2)
 _WARP_ODDS, _WARP_SEMITONES = 0.4, 2.5
+_STRUCK_ODDS = 0.15  # the sound begins with the segment
+_ONSET_WITHIN, _ONSET_DB, _ONSET_DBFS = 500, 12.0, -40.0
 _SECTION_ODDS = 0.12  # two of a kind play together
 _SILENT_DBFS = -70.0  # a track has its peaks at -3 dBFS
 MASK_TIME_SHARE = 0.03  # longer gaps would teach to hold on to what no longer sounds
@@ -160,6 +162,8 @@ class Mixer:
         pace = rng.uniform(*_PACE) if rng.random() < _PACE_ODDS else 1.0
         taken = min(round(pace * self._length), len(track) - 1)
         start = int(rng.integers(len(track) - taken))
+        if rng.random() < _STRUCK_ODDS:
+            start = _onset_after(start, track[: len(track) - taken, -1])
         rows = track[start : start + taken].astype(np.float32)
         if taken != self._length:
             rows = paced(rows, self._length)
@@ -197,6 +201,13 @@ class Mixer:
             mix = masked(mix, rng, time_share=MASK_TIME_SHARE)
         floored: Floats = np.maximum(mix, np.float32(FLOOR_DB))
         return floored
+
+
+def _onset_after(start: int, levels_dbfs: NDArray[np.float16]) -> int:
+    """Return the frame after `start` in which the next sound begins, `start` if none does soon."""
+    levels = levels_dbfs[start : start + _ONSET_WITHIN].astype(np.float32)
+    begins = (levels[2:] > levels[:-2] + _ONSET_DB) & (levels[2:] > _ONSET_DBFS)
+    return start + 1 + int(begins.argmax()) if begins.any() else start
 
 
 def track_odds(tracks: list[NDArray[np.float16]]) -> NDArray[np.float64]:

@@ -1,0 +1,101 @@
+"""A net in training begins in the middle of sounds, as streams do, and its guides do not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from small_run import RATE_HZ, small_bank, small_recipe
+from sounds import tone
+
+from instrd.models.frontend import FrontEnd, frames_of
+from instrd.training.mixtures import fit as fitting
+from instrd.training.mixtures import learning
+from instrd.training.mixtures.cold_starts import begun, spreads
+from instrd.training.mixtures.fit import fit
+from instrd.training.mixtures.guides import read_guides
+from instrd.training.mixtures.material import Material, Steps
+from instrd.training.mixtures.student import guided_loss
+from instrd.training.recipe import guiding
+
+FRONT_END = FrontEnd()
+PARTIALS_HZ = (220.0, 440.0, 660.0, 880.0, 1320.0)
+
+
+@pytest.fixture(scope="module")
+def spread() -> torch.Tensor:
+    return torch.from_numpy(spreads(FRONT_END))
+
+
+def test_frames_cut_out_of_a_sound_become_about_those_of_a_stream_that_begins_in_it(
+    spread: torch.Tensor,
+) -> None:
+    chord = np.stack([tone(hz, 2.0, RATE_HZ, amplitude=0.1) for hz in PARTIALS_HZ])
+    sound, cut = chord.sum(axis=0), 50 * FRONT_END.hop
+    stream = frames_of(FRONT_END, sound[cut:])
+    inside = frames_of(FRONT_END, sound)[50:]
+    made = begun(torch.from_numpy(inside)[None], spread)[0].numpy()
+    for frame in range(len(spread)):
+        off_db, before_db = (np.abs(f[frame] - stream[frame]).mean() for f in (made, inside))
+        assert off_db < 5.0
+        assert before_db > 2.0 * off_db
+    np.testing.assert_array_equal(made[len(spread) :], inside[len(spread) :])
+
+
+def test_a_stream_that_begins_in_silence_has_nothing_to_spread(spread: torch.Tensor) -> None:
+    silent = torch.full((2, 10, FRONT_END.bands), -100.0)
+    assert begun(silent, spread).max() < -95.0
+
+
+def test_frames_that_do_not_overlap_need_no_spread() -> None:
+    front_end = msgspec.structs.replace(FRONT_END, hop=FRONT_END.fft)
+    frames = torch.randn(2, 5, FRONT_END.bands)
+    assert torch.equal(begun(frames, torch.from_numpy(spreads(front_end))), frames)
+
+
+@pytest.mark.parametrize("late", [0.0, 1.0])
+@pytest.mark.usefixtures("one_thread")
+def test_a_net_that_begins_late_learns_what_its_guides_judge_who_do_not(
+    late: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixing = msgspec.structs.replace(small_recipe().mixing, late=late)
+    recipe, data = small_recipe(mixing=mixing), Material(small_bank(tmp_path / "stems"))
+    fit(guiding(recipe), data, run=tmp_path / "guide", until=1)
+    learned: list[tuple[torch.Tensor, torch.Tensor]] = []
+    judged: list[torch.Tensor] = []
+
+    def noted(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        learned.append((logits, wanted))
+        return guided_loss(logits, wanted)
+
+    def listening(*given: object) -> Callable[[torch.Tensor], torch.Tensor]:
+        judge = read_guides(*given)  # type: ignore[arg-type]
+        assert judge is not None
+
+        def heard(frames: torch.Tensor) -> torch.Tensor:
+            judged.append(judge(frames))
+            return judged[-1]
+
+        return heard
+
+    monkeypatch.setattr(learning, "guided_loss", noted)
+    monkeypatch.setattr(fitting, "read_guides", listening)
+    fit(recipe, data, run=tmp_path / "run", guides=[tmp_path / "guide"], until=1)
+    ((logits, wanted),) = learned
+    missed = {0.0: [0], 1.0: [7, 15]}[late]  # a quarter or half of 30 frames
+    assert 30 - logits.shape[1] in missed
+    background = recipe.labels.index("other")  # of which guides are always believed
+    assert torch.equal(wanted[..., background], judged[0][:, 30 - logits.shape[1] :, background])
+
+
+def test_the_share_of_late_steps_is_as_asked_and_the_same_again(tmp_path: Path) -> None:
+    mixing = msgspec.structs.replace(small_recipe().mixing, late=0.4)
+    base = small_recipe(mixing=mixing)
+    recipe = msgspec.structs.replace(base, fit=msgspec.structs.replace(base.fit, steps=200))
+    data = Material(small_bank(tmp_path / "stems"))
+    first, again = ([step.late_frames for step in Steps(recipe, data, 0)] for _ in range(2))
+    assert first == again
+    assert set(first) == {0, 7, 15}
+    assert 0.3 < np.mean([late > 0 for late in first]) < 0.5
