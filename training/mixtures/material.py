@@ -15,7 +15,7 @@ from instrd.training.mixtures.mixtures import Mixer, Segment
 from instrd.training.recipe import Recipe
 from instrd.training.teachers.excerpts import Excerpts, read_excerpts
 
-_LATE_PARTS = (4, 2)
+_LATE_PARTS = (4, 2)  # a quarter of a segment, or half
 _SALT = 11  # other draws than those of mixtures and lessons
 
 
