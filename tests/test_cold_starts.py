@@ -49,6 +49,13 @@ def test_a_stream_that_begins_in_silence_has_nothing_to_spread(spread: torch.Ten
     assert begun(silent, spread).max() < -95.0
 
 
+def test_streams_shorter_than_what_is_spread_begin_too(spread: torch.Tensor) -> None:
+    frames = torch.full((1, 5, FRONT_END.bands), -40.0)
+    whole = begun(frames, spread)
+    for length in range(5):
+        torch.testing.assert_close(begun(frames[:, :length], spread), whole[:, :length])
+
+
 def test_frames_that_do_not_overlap_need_no_spread() -> None:
     front_end = msgspec.structs.replace(FRONT_END, hop=FRONT_END.fft)
     frames = torch.randn(2, 5, FRONT_END.bands)

@@ -52,7 +52,7 @@ def begun(frames: Tensor, spread: Tensor) -> Tensor:
 
     What began just there has little power in the first frames, and spreads as little.
     """
-    count = len(spread)
-    seen = torch.einsum("bti,tij->btj", 10.0 ** (frames[:, :count] / 10.0), spread)
+    count = min(len(spread), frames.shape[1])
+    seen = torch.einsum("bti,tij->btj", 10.0 ** (frames[:, :count] / 10.0), spread[:count])
     first = 10.0 * torch.log10(seen + 10.0 ** (FLOOR_DB / 10.0))
     return torch.cat([first, frames[:, count:]], dim=1)
