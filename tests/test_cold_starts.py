@@ -12,12 +12,13 @@ from sounds import tone
 
 from instrd.models.frontend import FrontEnd, frames_of
 from instrd.training.mixtures import fit as fitting
-from instrd.training.mixtures import learning
+from instrd.training.mixtures import learning, mixtures
 from instrd.training.mixtures.cold_starts import begun, spreads
 from instrd.training.mixtures.fit import fit
 from instrd.training.mixtures.guides import read_guides
 from instrd.training.mixtures.material import Material, Steps
-from instrd.training.mixtures.student import guided_loss
+from instrd.training.mixtures.mixtures import Mixer, onset_after
+from instrd.training.mixtures.student import Student, guided_loss
 from instrd.training.recipe import guiding
 
 FRONT_END = FrontEnd()
@@ -70,31 +71,40 @@ def test_a_net_that_begins_late_learns_what_its_guides_judge_who_do_not(
     mixing = msgspec.structs.replace(small_recipe().mixing, late=late)
     recipe, data = small_recipe(mixing=mixing), Material(small_bank(tmp_path / "stems"))
     fit(guiding(recipe), data, run=tmp_path / "guide", until=1)
-    learned: list[tuple[torch.Tensor, torch.Tensor]] = []
-    judged: list[torch.Tensor] = []
+    learned: list[torch.Tensor] = []
+    heard: list[torch.Tensor] = []
+    judged: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def noted(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        learned.append((logits, wanted))
+        learned.append(wanted)
         return guided_loss(logits, wanted)
+
+    def hearing(student: Student, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        heard.append(frames)
+        return forward(student, frames)
 
     def listening(*given: object) -> Callable[[torch.Tensor], torch.Tensor]:
         judge = read_guides(*given)  # type: ignore[arg-type]
         assert judge is not None
 
-        def heard(frames: torch.Tensor) -> torch.Tensor:
-            judged.append(judge(frames))
-            return judged[-1]
+        def judging(frames: torch.Tensor) -> torch.Tensor:
+            judged.append((frames, judge(frames)))
+            return judged[-1][1]
 
-        return heard
+        return judging
 
+    forward = Student.forward
+    monkeypatch.setattr(Student, "forward", hearing)
     monkeypatch.setattr(learning, "guided_loss", noted)
     monkeypatch.setattr(fitting, "read_guides", listening)
     fit(recipe, data, run=tmp_path / "run", guides=[tmp_path / "guide"], until=1)
-    ((logits, wanted),) = learned
-    missed = {0.0: [0], 1.0: [7, 15]}[late]  # a quarter or half of 30 frames
-    assert 30 - logits.shape[1] in missed
+    ((whole, guided),) = judged
+    missed = 30 - heard[0].shape[1]
+    assert missed in {0.0: [0], 1.0: [7, 15]}[late]  # a quarter or half of 30 frames
+    spread = torch.from_numpy(spreads(recipe.front_end))
+    assert torch.equal(heard[0], begun(whole[:, missed:], spread))
     background = recipe.labels.index("other")  # of which guides are always believed
-    assert torch.equal(wanted[..., background], judged[0][:, 30 - logits.shape[1] :, background])
+    assert torch.equal(learned[0][..., background], guided[:, missed:, background])
 
 
 def test_the_share_of_late_steps_is_as_asked_and_the_same_again(tmp_path: Path) -> None:
@@ -106,3 +116,26 @@ def test_the_share_of_late_steps_is_as_asked_and_the_same_again(tmp_path: Path) 
     assert first == again
     assert set(first) == {0, 7, 15}
     assert 0.3 < np.mean([late > 0 for late in first]) < 0.5
+
+
+def test_a_segment_may_begin_where_the_next_sound_does() -> None:
+    levels_dbfs = np.full(100, -20.0, np.float16)
+    levels_dbfs[30:60] = -70.0  # a pause, then a soft stroke that is no sound to begin with
+    levels_dbfs[40] = -50.0
+    assert onset_after(0, levels_dbfs) == 59
+    assert onset_after(45, levels_dbfs) == 59
+    assert onset_after(70, levels_dbfs) == 70
+
+
+def test_some_segments_begin_with_a_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def noted(start: int, levels_dbfs: np.ndarray[tuple[int], np.dtype[np.float16]]) -> int:
+        asked.append(start)
+        return onset_after(start, levels_dbfs)
+
+    monkeypatch.setattr(mixtures, "onset_after", noted)
+    mixing = msgspec.structs.replace(small_recipe().mixing, stems_odds=(0.0, 1.0), tones=0.0)
+    mixer = Mixer(small_recipe(mixing=mixing), small_bank(tmp_path / "stems"), "train")
+    (_,) = mixer.batches(range(1), count=200)
+    assert 10 < len(asked) < 80

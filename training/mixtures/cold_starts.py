@@ -5,6 +5,7 @@ see silence before it, and a sound that is cut into spreads over all bands there
 struck.
 """
 
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +23,7 @@ _SEED = 0
 _TONES = 64
 
 
+@lru_cache(maxsize=1)
 def spreads(front_end: FrontEnd) -> Floats:
     """Return where the power of each band goes in the first frames of a stream, (n, bands, bands).
 

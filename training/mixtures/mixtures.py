@@ -163,7 +163,7 @@ class Mixer:
         taken = min(round(pace * self._length), len(track) - 1)
         start = int(rng.integers(len(track) - taken))
         if rng.random() < _STRUCK_ODDS:
-            start = _onset_after(start, track[: len(track) - taken, -1])
+            start = onset_after(start, track[: len(track) - taken, -1])
         rows = track[start : start + taken].astype(np.float32)
         if taken != self._length:
             rows = paced(rows, self._length)
@@ -203,7 +203,7 @@ class Mixer:
         return floored
 
 
-def _onset_after(start: int, levels_dbfs: NDArray[np.float16]) -> int:
+def onset_after(start: int, levels_dbfs: NDArray[np.float16]) -> int:
     """Return the frame after `start` in which the next sound begins, `start` if none does soon."""
     levels = levels_dbfs[start : start + _ONSET_WITHIN].astype(np.float32)
     begins = (levels[2:] > levels[:-2] + _ONSET_DB) & (levels[2:] > _ONSET_DBFS)
